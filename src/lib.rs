@@ -1,0 +1,7 @@
+//! WaVAE: a variational autoencoder engine that trains on any GPU.
+
+pub mod error;
+pub mod tensor;
+
+pub use error::{Error, Result};
+pub use tensor::{Array, ArrayData, DType, Shape, TensorType};
