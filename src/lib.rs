@@ -1,6 +1,7 @@
 //! WaVAE: a variational autoencoder engine that trains on any GPU.
 
 pub mod error;
+pub mod lower;
 pub mod tensor;
 
 pub use error::{Error, Result};

@@ -1,0 +1,5 @@
+//! Graph → launches → program: kernel choice, WGSL assembly, memory plan. Pure Rust, no adapter needed.
+
+pub mod caps;
+pub mod program;
+pub mod shader;
