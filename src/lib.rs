@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod lower;
+pub mod rng;
 pub mod tensor;
 
 pub use error::{Error, Result};
