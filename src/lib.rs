@@ -1,5 +1,6 @@
 //! WaVAE: a variational autoencoder engine that trains on any GPU.
 
+pub mod data;
 pub mod error;
 pub mod lower;
 pub mod rng;

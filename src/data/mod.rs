@@ -1,0 +1,7 @@
+//! Data sets: where images come from. Loaders of files, the synthetic sets that need no download, and the one type
+//! they all produce, [`ImageSet`]. Nothing here knows of graphs or devices; what a model does with the pixels
+//! (scaling, noise, batches on a device) lives elsewhere.
+
+pub mod images;
+
+pub use images::{ImageSet, Split};
