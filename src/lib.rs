@@ -3,6 +3,7 @@
 pub mod data;
 pub mod error;
 pub mod lower;
+pub mod report;
 pub mod rng;
 pub mod tensor;
 
