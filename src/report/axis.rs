@@ -133,7 +133,7 @@ pub(super) fn label(v: f64, step: f64) -> String {
         format!("{:.*}{suffix}", decimals, v / unit)
     };
     match size {
-        s if s >= 1e9 || s < 0.999e-3 => format!("{v:.1e}").replace(".0e", "e"),
+        s if !(0.999e-3..1e9).contains(&s) => format!("{v:.1e}").replace(".0e", "e"),
         s if s >= 0.999e6 => fixed(1e6, "M"),
         s if s >= 0.999e4 => fixed(1e3, "k"),
         _ => fixed(1.0, ""),
