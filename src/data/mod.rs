@@ -2,6 +2,8 @@
 //! they all produce, [`ImageSet`]. Nothing here knows of graphs or devices; what a model does with the pixels
 //! (scaling, noise, batches on a device) lives elsewhere.
 
+pub mod faces;
 pub mod images;
 
+pub use faces::{CELEBA_ATTRIBUTES, FaceFactors, synthetic_faces};
 pub use images::{ImageSet, Split};
