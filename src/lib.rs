@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod error;
+pub mod gpu;
 pub mod lower;
 pub mod report;
 pub mod rng;

@@ -1,0 +1,202 @@
+//! Bytes between host and device: blocking reads and writes in bounded pieces, and the ring of asynchronous snapshots.
+
+use crate::error::{Error, Result};
+use crate::gpu::device::{Gpu, lock};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+use wgpu::BufferUsages;
+
+/// A transfer is cut in pieces of this many bytes, so that staging memory stays bounded whatever the tensor.
+const PIECE: u64 = 16 << 20;
+/// Snapshots that may be under way.
+const RING: usize = 4;
+
+/// The device's buffer for blocking reads, made at the first read and grown up to [`PIECE`].
+#[derive(Default)]
+pub(super) struct Staging {
+    buffer: Option<wgpu::Buffer>,
+}
+
+/// What a map callback has said so far.
+#[derive(Clone, Default)]
+struct Mapped(Arc<AtomicU8>);
+
+impl Mapped {
+    fn start(buffer: &wgpu::Buffer, bytes: u64) -> Self {
+        let state = Self::default();
+        let flag = state.0.clone();
+        buffer.map_async(wgpu::MapMode::Read, ..bytes, move |result| {
+            flag.store(if result.is_ok() { 1 } else { 2 }, Ordering::Release);
+        });
+        state
+    }
+
+    /// True when mapped, false when not yet.
+    fn ready(&self) -> Result<bool> {
+        match self.0.load(Ordering::Acquire) {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Error::Gpu("a staging buffer could not be mapped".into())),
+        }
+    }
+}
+
+impl Gpu {
+    /// Reads a range of `buffer`, waiting for all work before it.
+    pub(super) fn read(&self, buffer: &wgpu::Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
+        let mut out = Vec::with_capacity(bytes as usize);
+        let mut staging = lock(&self.inner.staging);
+        while (out.len() as u64) < bytes {
+            let done = out.len() as u64;
+            let piece = (bytes - done).min(PIECE);
+            if staging.buffer.as_ref().is_none_or(|b| b.size() < piece) {
+                let size = piece.next_power_of_two();
+                staging.buffer = Some(self.buffer("staging", size, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?);
+            }
+            let Some(target) = staging.buffer.as_ref() else { break }; // made above
+            let mut encoder = self.inner.device.create_command_encoder(&Default::default());
+            encoder.copy_buffer_to_buffer(buffer, offset + done, target, 0, piece);
+            let submission = self.submit(Some(encoder.finish()))?;
+            let mapped = Mapped::start(target, piece);
+            self.wait_mapped(&mapped, submission)?;
+            take(target, piece, &mut out)?;
+        }
+        Ok(out)
+    }
+
+    /// Writes `data` at `offset`, padded with zeros to a multiple of 4.
+    pub(super) fn write(&self, buffer: &wgpu::Buffer, offset: u64, data: &[u8]) -> Result<()> {
+        let queue = &self.inner.queue;
+        let whole = data.len() / 4 * 4;
+        for (index, piece) in data[..whole].chunks(PIECE as usize).enumerate() {
+            queue.write_buffer(buffer, offset + index as u64 * PIECE, piece);
+            if piece.len() as u64 == PIECE {
+                self.submit(None)?; // lets wgpu free its staging memory
+            }
+        }
+        if whole < data.len() {
+            let mut last = [0; 4];
+            last[..data.len() - whole].copy_from_slice(&data[whole..]);
+            queue.write_buffer(buffer, offset + whole as u64, &last);
+        }
+        self.check()
+    }
+
+    fn wait_mapped(&self, mapped: &Mapped, submission: wgpu::SubmissionIndex) -> Result<()> {
+        self.wait_for(Some(submission))?;
+        for _ in 0..5000 {
+            if mapped.ready()? {
+                return Ok(());
+            }
+            self.poll()?; // another thread's poll may be about to run the callback
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Err(Error::DeviceLost("a staging buffer was never mapped".into()))
+    }
+}
+
+/// Appends the first `bytes` of a mapped buffer and unmaps it.
+fn take(buffer: &wgpu::Buffer, bytes: u64, out: &mut Vec<u8>) -> Result<()> {
+    let view = buffer.get_mapped_range(..bytes).map_err(|e| Error::Gpu(e.to_string()))?;
+    out.extend_from_slice(&view);
+    drop(view);
+    buffer.unmap();
+    Ok(())
+}
+
+/// A finished snapshot: its tag and the bytes of each output.
+pub type Snapshot = (u64, Vec<Vec<u8>>);
+
+struct Pending {
+    tag: u64,
+    buffer: wgpu::Buffer,
+    lengths: Vec<u64>,
+    mapped: Mapped,
+    submission: wgpu::SubmissionIndex,
+}
+
+/// Snapshots under way, oldest first, and the staging buffers that are free.
+#[derive(Default)]
+pub(super) struct Ring {
+    free: Vec<wgpu::Buffer>,
+    pending: VecDeque<Pending>,
+    finished: Vec<Snapshot>,
+}
+
+impl Ring {
+    /// Copies `ranges` (buffer, offset, bytes) as they are after what was submitted so far.
+    pub fn snapshot(&mut self, gpu: &Gpu, tag: u64, ranges: &[(&wgpu::Buffer, u64, u64)]) -> Result<()> {
+        while self.pending.len() >= RING {
+            self.wait_oldest(gpu)?;
+        }
+        let total = ranges.iter().map(|r| r.2).sum::<u64>().max(4);
+        let buffer = match self.free.iter().position(|b| b.size() >= total) {
+            Some(index) => self.free.swap_remove(index),
+            None => {
+                self.free.pop(); // too small: let it go, so that the ring never holds more than its length
+                let usage = BufferUsages::MAP_READ | BufferUsages::COPY_DST;
+                gpu.buffer("snapshot staging", total.next_multiple_of(256), usage)?
+            }
+        };
+        let mut encoder = gpu.inner.device.create_command_encoder(&Default::default());
+        let mut at = 0;
+        for &(source, offset, bytes) in ranges {
+            encoder.copy_buffer_to_buffer(source, offset, &buffer, at, bytes);
+            at += bytes;
+        }
+        let submission = gpu.submit(Some(encoder.finish()))?;
+        let mapped = Mapped::start(&buffer, total);
+        let lengths = ranges.iter().map(|r| r.2).collect();
+        self.pending.push_back(Pending { tag, buffer, lengths, mapped, submission });
+        Ok(())
+    }
+
+    /// What has finished, oldest first, without waiting.
+    pub fn collect(&mut self, gpu: &Gpu) -> Result<Vec<Snapshot>> {
+        if !self.pending.is_empty() {
+            gpu.poll()?;
+        }
+        while let Some(oldest) = self.pending.front() {
+            if !oldest.mapped.ready()? {
+                break;
+            }
+            self.finish_oldest()?;
+        }
+        Ok(std::mem::take(&mut self.finished))
+    }
+
+    /// Waits for all snapshots.
+    pub fn drain(&mut self, gpu: &Gpu) -> Result<Vec<Snapshot>> {
+        while !self.pending.is_empty() {
+            self.wait_oldest(gpu)?;
+        }
+        Ok(std::mem::take(&mut self.finished))
+    }
+
+    fn wait_oldest(&mut self, gpu: &Gpu) -> Result<()> {
+        if let Some(oldest) = self.pending.front() {
+            gpu.wait_mapped(&oldest.mapped, oldest.submission.clone())?;
+            self.finish_oldest()?;
+        }
+        Ok(())
+    }
+
+    /// Moves the oldest, which is mapped, to `finished`.
+    fn finish_oldest(&mut self) -> Result<()> {
+        let Some(oldest) = self.pending.pop_front() else { return Ok(()) };
+        let mut bytes = Vec::new();
+        take(&oldest.buffer, oldest.lengths.iter().sum::<u64>().max(4), &mut bytes)?;
+        self.free.push(oldest.buffer);
+        let mut rest = bytes.as_slice();
+        let mut outputs = Vec::with_capacity(oldest.lengths.len());
+        for &length in &oldest.lengths {
+            let (head, tail) = rest.split_at(length as usize);
+            outputs.push(head.to_vec());
+            rest = tail;
+        }
+        self.finished.push((oldest.tag, outputs));
+        Ok(())
+    }
+}
