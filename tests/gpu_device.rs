@@ -274,7 +274,8 @@ fn memory_beyond_a_limit_is_a_typed_error_that_names_the_buffer() {
 
 #[test]
 fn defects_of_lowering_name_the_dispatch() {
-    let breaks: [(fn(&mut Dispatch), &str); 6] = [
+    type Damage = fn(&mut Dispatch);
+    let breaks: [(Damage, &str); 6] = [
         (|d| d.groups[0].params.clear(), "0 bytes for a uniform of 8"),
         (|d| drop(d.groups[0].storage.pop()), "2 buffers for 3 storage bindings"),
         (|d| d.groups.clear(), "0 groups given, the kernel has 1"),
@@ -318,19 +319,44 @@ fn wrong_inputs_are_refused() {
     assert!(exec.write_input(1, &[0; 8]).is_err());
 }
 
+/// Two kernels with the same bindings share a bind group; a long program is cut in several submissions at first.
+#[test]
+fn long_programs_of_several_kernels_run_in_order() {
+    let gpu = gpu();
+    let mut program = program();
+    let bytes = 4 * N as u64;
+    let [s, t] = [0, 1].map(|slot| place(BufferKey::Slot(slot), 0, bytes));
+    let negated = Shader::from_source("negated", &AFFINE.replace("a[0] * x", "-a[0] * x")).unwrap();
+    program.dispatches.truncate(1); // s = a x + 1
+    for _ in 0..20 {
+        program.dispatches.push(dispatch(s.clone(), t.clone(), 2.0)); // t = a s + 2
+        program.dispatches.push(dispatch(t.clone(), s.clone(), 3.0)); // s = -a t + 3
+        program.dispatches.last_mut().unwrap().shader = negated.clone();
+    }
+    let mut exec = compile(&gpu, program);
+    exec.write_input(0, &self::bytes(&input())).unwrap();
+    exec.write_input(1, &1f32.to_le_bytes()).unwrap();
+    let x = input();
+    for _ in 0..4 {
+        exec.run().unwrap();
+        let got = floats(&exec.read(&s).unwrap());
+        // s → -(s + 2) + 3 = 1 - s: after 20 rounds s is x + 1 again.
+        assert_eq!(got, x.iter().map(|x| x + 1.0).collect::<Vec<_>>());
+        let t = floats(&exec.read(&t).unwrap());
+        assert_eq!(t, x.iter().map(|x| 1.0 - (x + 1.0) + 2.0).collect::<Vec<_>>());
+    }
+}
+
 /// Thousands of queued runs: the queue stays short, results stay right.
 #[test]
 fn many_runs_in_a_row() {
     let gpu = gpu();
     let mut exec = compile(&gpu, program());
     exec.write_input(0, &bytes(&input())).unwrap();
-    let owned = exec.allocated_bytes();
     for step in 0..2000 {
         exec.write_input(1, &(step as f32 % 7.0).to_le_bytes()).unwrap();
         exec.run().unwrap();
     }
-    gpu.wait().unwrap();
-    assert_eq!(exec.allocated_bytes(), owned);
     let y = exec.program().outputs[0].place.clone();
     assert_eq!(floats(&exec.read(&y).unwrap()), expected(1999.0 % 7.0));
 }
@@ -408,4 +434,28 @@ fn the_choice_follows_request_name_and_power() {
         all[0].to_string(),
         "llvmpipe (LLVM 19) (vulkan, SOFTWARE adapter: shaders run on the CPU, driver d 1.2)"
     );
+}
+
+/// What wgpu holds on the device must not grow with the number of runs, uploads and read-backs.
+#[test]
+fn device_memory_is_constant_over_many_runs() {
+    let gpu = open(LimitsChoice::Adapter); // its own device: other tests allocate meanwhile
+    let mut exec = compile(&gpu, program());
+    let mut go = |steps: std::ops::Range<u64>| {
+        for step in steps {
+            exec.write_input(0, &bytes(&input())).unwrap();
+            exec.write_input(1, &(step as f32).to_le_bytes()).unwrap();
+            exec.run().unwrap();
+            exec.snapshot(step, &[1]).unwrap();
+            exec.collect().unwrap();
+        }
+        exec.drain().unwrap();
+        gpu.wait().unwrap();
+        gpu.allocated_bytes()
+    };
+    let before = go(0..100);
+    let after = go(100..2000);
+    if let (Some(before), Some(after)) = (before, after) {
+        assert!(before > 0 && after <= before, "{before} bytes after 100 runs, {after} after 2000");
+    }
 }

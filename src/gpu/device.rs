@@ -257,7 +257,21 @@ impl Gpu {
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::OutOfMemory`] or [`Error::Gpu`].
     pub fn check(&self) -> Result<()> {
-        self.inner.fault.get().map_or(Ok(()), |fault| Err(fault.into()))
+        let Some(fault) = self.inner.fault.get() else { return Ok(()) };
+        Err(match fault.clone() {
+            Fault::Lost(message) => Error::DeviceLost(message),
+            Fault::Memory(detail) => Error::OutOfMemory {
+                what: "a command, with all that is allocated,".into(),
+                bytes: self.allocated_bytes().unwrap_or(0),
+                detail,
+            },
+            Fault::Other(message) => Error::Gpu(message),
+        })
+    }
+
+    /// Bytes that wgpu has allocated on the device for everything, where the backend says (Vulkan and DX12 do).
+    pub fn allocated_bytes(&self) -> Option<u64> {
+        self.inner.device.generate_allocator_report().map(|report| report.total_allocated_bytes)
     }
 
     /// Waits for everything submitted so far.

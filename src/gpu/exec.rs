@@ -10,6 +10,7 @@ use crate::lower::shader::{Access, GroupLayout};
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::Instant;
 use wgpu::BufferUsages;
 
 /// A program on a device, with the intermediates and inputs it owns.
@@ -22,7 +23,15 @@ pub struct GpuExecutable {
     scalars: Vec<u8>,
     scalars_dirty: bool,
     ring: Ring,
+    /// Steps in one submission.
+    piece: usize,
+    runs: u64,
 }
+
+/// Steps in one submission until their time is known.
+const FIRST_PIECE: usize = 16;
+/// Windows kills a submission that takes 2 s, and a desktop stutters long before: hardware gets less than this at once.
+const SUBMISSION_SECONDS: f64 = 0.15;
 
 /// One dispatch, ready to encode.
 pub(super) struct Step {
@@ -66,7 +75,8 @@ impl GpuExecutable {
         let scalars = vec![0; program.scalars_bytes.next_multiple_of(4) as usize];
         let ring = Ring::default();
         let gpu = gpu.clone();
-        let this = Self { gpu, program, steps, buffers, bind_groups, scalars, scalars_dirty: true, ring };
+        let (piece, runs) = (FIRST_PIECE, 0);
+        let this = Self { gpu, program, steps, buffers, bind_groups, scalars, scalars_dirty: true, ring, piece, runs };
         if std::env::var_os("WAVAE_POISON").is_some_and(|v| v == "1") {
             this.poison()?;
         }
@@ -102,15 +112,32 @@ impl GpuExecutable {
         self.gpu.write(self.buffer(&input.place.buffer)?, input.place.offset, data)
     }
 
-    /// Replays the program once; returns when it is queued. Waits only where several runs are queued already.
+    /// Replays the program once; returns when it is queued. Waits only where several runs are queued already, and at the
+    /// second run on hardware, which is timed to choose how much one submission may hold.
     ///
     /// # Errors
     /// What the device reported so far: [`Error::DeviceLost`], [`Error::OutOfMemory`], [`Error::Gpu`].
     pub fn run(&mut self) -> Result<()> {
+        let timed = self.runs == 1 && !self.gpu.caps().software;
+        if timed {
+            self.gpu.wait()?;
+        }
+        let start = Instant::now();
         self.upload_scalars()?;
-        let mut encoder = self.gpu.inner.device.create_command_encoder(&Default::default());
-        self.encode(&mut encoder, &self.steps, None);
-        self.gpu.submit(Some(encoder.finish())).map(drop)
+        for steps in self.steps.chunks(self.piece) {
+            let mut encoder = self.gpu.inner.device.create_command_encoder(&Default::default());
+            self.encode(&mut encoder, steps, None);
+            self.gpu.submit(Some(encoder.finish()))?;
+        }
+        if timed {
+            self.gpu.wait()?;
+            let pieces = (start.elapsed().as_secs_f64() / SUBMISSION_SECONDS).ceil().max(1.0);
+            self.piece = self.steps.len().div_ceil(pieces as usize).max(1);
+        } else if self.runs == 0 && self.gpu.caps().software {
+            self.piece = self.steps.len().max(1); // no watchdog on a CPU
+        }
+        self.runs += 1;
+        Ok(())
     }
 
     /// One compute pass over `steps`.
