@@ -1,0 +1,104 @@
+// Core of a matrix product: one subgroup a workgroup, no workgroup memory.
+//
+// A workgroup computes 4·RM rows × 4·RN·SG columns; each invocation holds all the rows of 4·RN columns, SG apart, in
+// registers. k advances by SG: A is fetched once with lanes along k and its elements are then passed round by shuffles,
+// while B is fetched with lanes along n. Rows and columns past the edge repeat the last one and are not stored.
+//
+// Correct only where every subgroup has exactly SG invocations: lowering checks the adapter's smallest and largest size.
+
+#import "lib/grid.wgsl"
+
+// The subgroup size of the adapter.
+const SG: u32 = 8u; // spec
+// Blocks of four rows and of four columns an invocation.
+const RM: u32 = 4u; // spec
+const RN: u32 = 2u; // spec
+const TM: u32 = 4u * RM;
+const TN: u32 = 4u * RN;
+
+fn row_shuffle(r: Row, lane: u32) -> Row {
+    return Row(subgroupShuffle(r.y, lane), subgroupShuffle(r.x, lane), subgroupShuffle(r.a, lane));
+}
+
+@compute @workgroup_size(SG)
+fn main(
+    @builtin(workgroup_id) wid: vec3<u32>,
+    @builtin(num_workgroups) nwg: vec3<u32>,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    gemm_begin(wid.z);
+    let size = gemm_size();
+    let tiles_n = (size.y + TN * SG - 1u) / (TN * SG);
+    let tile = group_index(wid, nwg);
+    let m0 = (tile / tiles_n) * TM;
+    let n0 = (tile % tiles_n) * (TN * SG) + lane;
+    if m0 >= size.x {
+        return;
+    }
+
+    var row: array<Row, TM>;
+    var mine: Row;
+    for (var i = 0u; i < TM; i++) {
+        if i % SG == 0u {
+            mine = a_row(min(m0 + i + lane, size.x - 1u));
+        }
+        row[i] = row_shuffle(mine, i % SG);
+    }
+    var col: array<u32, TN>;
+    for (var j = 0u; j < TN; j++) {
+        col[j] = b_col(min(n0 + j * SG, size.y - 1u));
+    }
+
+    var acc: array<mat4x4<f32>, RM * RN>;
+    for (var k0 = 0u; k0 < size.z; k0 += SG) {
+        let at = k_at(min(k0 + lane, size.z - 1u));
+        var a: array<vec4<f32>, RM>;
+        for (var i = 0u; i < RM; i++) {
+            a[i] = vec4(
+                a_at(row[4u * i], at),
+                a_at(row[4u * i + 1u], at),
+                a_at(row[4u * i + 2u], at),
+                a_at(row[4u * i + 3u], at),
+            );
+        }
+        let kn = min(SG, size.z - k0);
+        for (var kk = 0u; kk < kn; kk++) {
+            let base = subgroupShuffle(at.b, kk);
+            var b: array<vec4<f32>, RN>;
+            for (var j = 0u; j < RN; j++) {
+                b[j] = vec4(
+                    b_at(base + col[4u * j]),
+                    b_at(base + col[4u * j + 1u]),
+                    b_at(base + col[4u * j + 2u]),
+                    b_at(base + col[4u * j + 3u]),
+                );
+            }
+            for (var i = 0u; i < RM; i++) {
+                let v = subgroupShuffle(a[i], kk);
+                for (var j = 0u; j < RN; j++) {
+                    acc[i * RN + j] += mat4x4(v.x * b[j], v.y * b[j], v.z * b[j], v.w * b[j]);
+                }
+            }
+        }
+    }
+
+    // Copied once, so that one store site, in a loop, serves all: the accumulators themselves must stay in registers.
+    var out: array<f32, TM * TN>;
+    for (var i = 0u; i < TM; i++) {
+        for (var j = 0u; j < TN; j++) {
+            out[i * TN + j] = acc[(i / 4u) * RN + j / 4u][i % 4u][j % 4u];
+        }
+    }
+    for (var i = 0u; i < TM; i++) {
+        if m0 + i >= size.x {
+            break;
+        }
+        let r = y_row(m0 + i);
+        for (var j = 0u; j < TN; j++) {
+            let n = n0 + j * SG;
+            if n < size.y {
+                y_store(r + n, out[i * TN + j]);
+            }
+        }
+    }
+}
