@@ -236,14 +236,17 @@ fn an_executable_shares_the_buffers_of_its_store() {
     let v = place(BufferKey::Arena(Arena::Params, 0), 4096, 4 * N as u64);
     let u = place(BufferKey::Arena(Arena::Moment1, 1), 0, 4 * N as u64);
     let mut program = program();
-    program.dispatches = vec![dispatch(v.clone(), u.clone(), 1.0)];
+    let w = Place { offset: 0, ..v.clone() };
+    let t = place(BufferKey::Arena(Arena::Moment1, 0), 4096, 4 * N as u64);
+    program.dispatches = vec![dispatch(v.clone(), u.clone(), 1.0), dispatch(w, t.clone(), 7.0)];
     let mut exec = GpuExecutable::compile(&gpu, &store, program).unwrap();
-    assert_eq!(store.allocated_bytes(), 4 * (2048 + 1024), "only what the program binds");
+    assert_eq!(store.allocated_bytes(), 4 * (2048 + 1024 + 2048), "only what the program binds");
     store.write(&v, &bytes(&input())).unwrap();
     exec.write_input(1, &3f32.to_le_bytes()).unwrap();
     exec.run().unwrap();
     let want: Vec<f32> = input().iter().map(|x| 3.0 * x + 1.0).collect();
     assert_eq!(floats(&store.read(&u).unwrap()), want);
+    assert_eq!(floats(&store.read(&t).unwrap()), vec![7.0; N]);
 }
 
 #[test]

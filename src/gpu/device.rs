@@ -222,10 +222,8 @@ impl Gpu {
             });
         }));
         let first = fault.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                let _ = first.set(Fault::Lost(message));
-            }
+        device.set_device_lost_callback(move |_, message| {
+            let _ = first.set(Fault::Lost(message));
         });
         let caps = caps(&limits, features, &adapter.get_info(), info.kind);
         Ok(Self {
@@ -344,6 +342,7 @@ impl Gpu {
 
     /// A zeroed buffer; `what` names it in errors.
     pub(super) fn buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+        self.check()?;
         let caps = &self.inner.caps;
         let memory = |detail: String| Error::OutOfMemory { what: what.into(), bytes, detail };
         let bound = usage.contains(wgpu::BufferUsages::STORAGE);
@@ -383,5 +382,41 @@ fn caps(limits: &wgpu::Limits, features: wgpu::Features, info: &wgpu::AdapterInf
         f16: features.contains(wgpu::Features::SHADER_F16),
         timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
         software: kind == Kind::Software,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::{GpuExecutable, GpuStore};
+    use crate::lower::program::{Arena, BufferKey, Place, Program, StoreLayout};
+
+    /// Losing a device needs its private handle.
+    #[test]
+    fn a_lost_device_is_a_typed_error_everywhere_and_never_a_panic() {
+        let gpu = Gpu::open(&Request::Auto, LimitsChoice::Adapter).unwrap();
+        let gpu = gpu.or_else(|| Gpu::open(&Request::Software, LimitsChoice::Adapter).unwrap()).unwrap();
+        let store = GpuStore::new(&gpu, &StoreLayout { shards: vec![64], ..Default::default() });
+        let slots = Program { slots: vec![256], ..Default::default() };
+        let mut exec = GpuExecutable::compile(&gpu, &store, slots.clone()).unwrap();
+        exec.run().unwrap();
+        store.ensure(Arena::Params).unwrap();
+        gpu.inner.device.destroy();
+        let _ = gpu.wait(); // runs the callback
+        let place = Place { buffer: BufferKey::Arena(Arena::Params, 0), offset: 0, size: 256 };
+        let outcomes = [
+            gpu.wait(),
+            exec.run(),
+            exec.poison(),
+            exec.drain().map(drop),
+            exec.profile().map(drop),
+            store.read(&place).map(drop),
+            store.write(&place, &[0; 256]),
+            store.ensure(Arena::Grads),
+            GpuExecutable::compile(&gpu, &store, slots).map(drop),
+        ];
+        for (index, outcome) in outcomes.into_iter().enumerate() {
+            assert!(matches!(outcome, Err(Error::DeviceLost(_))), "outcome {index}: {outcome:?}");
+        }
     }
 }

@@ -137,7 +137,7 @@ impl GpuExecutable {
             self.piece = self.steps.len().max(1); // no watchdog on a CPU
         }
         self.runs += 1;
-        Ok(())
+        self.gpu.check()
     }
 
     /// One compute pass over `steps`.

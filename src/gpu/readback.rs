@@ -155,9 +155,10 @@ impl Ring {
 
     /// What has finished, oldest first, without waiting.
     pub fn collect(&mut self, gpu: &Gpu) -> Result<Vec<Snapshot>> {
-        if !self.pending.is_empty() {
-            gpu.poll()?;
+        if self.pending.is_empty() && self.finished.is_empty() {
+            return Ok(Vec::new()); // called every step
         }
+        gpu.poll()?;
         while let Some(oldest) = self.pending.front() {
             if !oldest.mapped.ready()? {
                 break;
@@ -172,6 +173,7 @@ impl Ring {
         while !self.pending.is_empty() {
             self.wait_oldest(gpu)?;
         }
+        gpu.check()?;
         Ok(std::mem::take(&mut self.finished))
     }
 
