@@ -216,10 +216,10 @@ impl FaceFactors {
             glasses: rng.random_bool(0.15).then(|| rng.random()),
             hat: rng.random_bool(0.05),
             earrings: !male && rng.random_bool(0.35),
-            yaw: 0.38 * bell(rng),
-            roll: 0.12 * bell(rng),
-            shift: [0.05 * bell(rng), 0.04 * bell(rng)],
-            scale: 1.0 + 0.06 * bell(rng),
+            yaw: 0.32 * bell(rng),
+            roll: 0.09 * bell(rng),
+            shift: [0.035 * bell(rng), 0.03 * bell(rng)],
+            scale: 1.0 + 0.045 * bell(rng),
             gaze: bell(rng),
             light: rng.random_range(-1.0..1.0),
             background,
@@ -261,7 +261,7 @@ fn facial_hair(rng: &mut Philox, male: bool) -> (f32, f32, bool) {
 /// Background, its angle, clothes.
 fn scenery(rng: &mut Philox) -> ([[f32; 3]; 2], f32, [f32; 3]) {
     let hue: f32 = rng.random();
-    let (saturation, value) = (rng.random_range(0.05..0.6), rng.random_range(0.25..0.95));
+    let (saturation, value) = (rng.random_range(0.05..0.65), rng.random_range(0.15..1.0));
     let first = hsv(hue, saturation, value);
     let second =
         hsv(hue + 0.12 * bell(rng), saturation * rng.random_range(0.5..1.0), value * rng.random_range(0.6..1.0));

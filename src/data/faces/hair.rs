@@ -151,7 +151,7 @@ pub(super) fn before(canvas: &mut Canvas, face: &Face<'_>) {
             return (face.hair, 0.0);
         }
         let gap = cut.gap(x, y);
-        let alpha = outline * face.edge(-gap, 0.025) * smoothstep(0.06, -0.06, y - cut.ends);
+        let alpha = outline * face.edge(-gap, 0.025) * smoothstep(0.035, -0.035, y - cut.ends);
         if alpha == 0.0 {
             return (face.hair, 0.0);
         }

@@ -28,7 +28,7 @@ impl Mouth {
             (0.265 + 0.03 * e, 0.1 + 0.045 * e, 0.068 + 0.03 * e + 0.06 * f.mouth_open)
         } else {
             let parted = smoothstep(0.5, 1.0, f.mouth_open);
-            (0.205 + 0.01 * f.head_width, 0.03 * f.expression - 0.012, 0.05 * parted)
+            (0.205 + 0.01 * f.head_width, 0.028 * f.expression - 0.006, 0.05 * parted)
         };
         Self {
             x: face.turn(0.0, 0.06),
