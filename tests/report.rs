@@ -71,6 +71,8 @@ fn grid_takes_bytes_and_arrays_alike() {
     // The first pixel of the second image is its byte, in grey: 20·4.
     let scale = (96 + 2) / 4;
     assert_eq!(from_bytes.get_pixel(12 + 5 * scale + 4, 12).0, [80; 3]);
+    // And its pixel in row 2, column 3: (20 + 2·5 + 3)·4.
+    assert_eq!(from_bytes.get_pixel(12 + 5 * scale + 4 + 3 * scale, 12 + 2 * scale).0, [132; 3]);
     assert!(matches!(empty().array(&Array::f32([3, 5, 4, 1], floats).unwrap()), Err(Error::Shape { .. })));
 }
 
@@ -277,7 +279,7 @@ fn canvas_bounds() {
         assert!(matches!(Canvas::new(w, h, WHITE), Err(Error::Config(_))));
     }
     let mut canvas = Canvas::new(9, 9, WHITE).unwrap();
-    canvas.segment([-1e30, 4.5], [1e30, 4.5], 1.0, [0; 3], 1.0);
+    canvas.segment([-1e200, 4.5], [1e200, 4.5], 1.0, [0; 3], 1.0);
     canvas.disc([f64::NAN, 2.0], 3.0, [0; 3], 1.0);
     canvas.text(-5, 100, "out", 16, [0; 3]);
     let image = canvas.into_image();

@@ -158,8 +158,16 @@ mod tests {
 
     #[test]
     fn odd_ranges_give_a_usable_axis() {
-        let sets: [&[f64]; 7] =
-            [&[], &[5.0], &[0.0, 0.0], &[f64::NAN, 1.0], &[1e300, 2.0], &[1e15, 1e15 + 0.25], &[-1e149, 1e149]];
+        let sets: [&[f64]; 8] = [
+            &[],
+            &[5.0],
+            &[0.0, 0.0],
+            &[f64::NAN, 1.0],
+            &[1e300, 2.0],
+            &[1e15, 1e15 + 0.25],
+            &[-1e149, 1e149],
+            &[-1e308, 1e308, 3.0],
+        ];
         for values in sets {
             for axis in [Axis::linear(values.iter().copied(), 0.05), Axis::log(values.iter().copied(), 0.05)] {
                 assert!(axis.span() > 0.0 && axis.span().is_finite(), "{values:?}: {axis:?}");
