@@ -212,6 +212,8 @@ fn the_marker_walk_knows_the_format() {
     for cut in 0..whole.len() {
         assert!(check_jpeg(&whole[..cut]).is_err(), "cut at {cut}");
     }
+    let (cut, whole) = (&start[..6], start.len() - 6);
+    assert!(check_jpeg(cut).unwrap_err().contains(&format!("{whole} bytes before a segment does")));
     let bad = [
         join(&[&start, &frame, &[0xff, 0xd9]]),                             // no scan
         join(&[&start, &scan, &[0xff, 0xd9]]),                              // no frame
@@ -353,6 +355,7 @@ fn options_out_of_range_are_refused() {
     };
     assert!(matches!(with(|o| o.crop = 0), Err(Error::Config(_))));
     assert!(matches!(with(|o| o.size = 0), Err(Error::Config(_))));
+    assert!(matches!(with(|o| o.size = 1 << 40), Err(Error::Config(_))));
     assert!(matches!(with(|o| o.workers = 0), Err(Error::Config(_))));
     assert!(matches!(with(|o| o.limit = Some(0)), Err(Error::Config(_))));
     assert!(with(|o| o.crop = 178).unwrap().load(&[0]).is_ok());

@@ -126,5 +126,6 @@ fn the_smile_is_linear_in_the_pixels() {
 fn a_size_that_cannot_be_is_an_error() {
     assert!(synthetic_faces(1, 0, 0).unwrap_err().to_string().contains("size from 1"));
     assert!(synthetic_faces(1, 5000, 0).is_err());
+    assert!(matches!(synthetic_faces(usize::MAX, 64, 0), Err(wavae::Error::Config(_))));
     assert!(synthetic_faces(0, 64, 0).unwrap().is_empty());
 }

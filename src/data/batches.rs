@@ -137,7 +137,7 @@ impl BatchLoader {
         if let Some(i) = indices.iter().find(|&&i| i >= source.len()) {
             return Err(Error::Config(format!("image {i} is beyond the {} there are", source.len())));
         }
-        let end = options.epochs.map(|epochs| epochs * (n / batch) as u64);
+        let end = options.epochs.map(|epochs| epochs.saturating_mul((n / batch) as u64));
         let state = State { claimed: options.start, wanted: options.start, ready: BTreeMap::new(), stop: false };
         let workers = options.workers;
         let shared = Arc::new(Shared { source, indices, options, state: Mutex::new(state), changed: Condvar::new() });
@@ -201,7 +201,7 @@ impl Shared {
         let mut order = (u64::MAX, vec![]);
         loop {
             let mut state = self.lock();
-            while !state.stop && state.claimed >= state.wanted + self.options.ready as u64 {
+            while !state.stop && state.claimed >= state.wanted.saturating_add(self.options.ready as u64) {
                 state = self.changed.wait(state).unwrap_or_else(|e| e.into_inner());
             }
             if state.stop || end.is_some_and(|end| state.claimed >= end) {

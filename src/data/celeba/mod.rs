@@ -66,6 +66,9 @@ impl CelebA {
         if options.crop == 0 || options.size == 0 || options.workers == 0 || options.limit == Some(0) {
             return Err(Error::Config("crop, size, workers and limit must be at least 1".into()));
         }
+        if options.size > 4096 {
+            return Err(Error::Config(format!("images of {} pixels: choose a size up to 4096", options.size)));
+        }
         let root = &options.root;
         if !root.is_dir() {
             let message = "no such folder; --data takes the folder that holds img_align_celeba and its lists";

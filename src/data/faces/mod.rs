@@ -61,13 +61,16 @@ impl FaceFactors {
 /// ```
 ///
 /// # Errors
-/// When `size` is 0 or above 4096.
+/// When `size` is 0 or above 4096, or `count` beyond what can be addressed.
 pub fn synthetic_faces(count: usize, size: usize, seed: u64) -> Result<ImageSet> {
     if !(1..=4096).contains(&size) {
         return Err(Error::Config(format!("synthetic faces of {size} pixels: choose a size from 1 to 4096")));
     }
     let each = size * size * 3;
-    let mut pixels = vec![0; count * each];
+    let Some(bytes) = count.checked_mul(each).filter(|&bytes| isize::try_from(bytes).is_ok()) else {
+        return Err(Error::Config(format!("{count} faces are more than any memory holds; ask for fewer")));
+    };
+    let mut pixels = vec![0; bytes];
     let mut attributes = vec![0; count * CELEBA_ATTRIBUTES.len()];
     (pixels.par_chunks_mut(each), attributes.par_chunks_mut(CELEBA_ATTRIBUTES.len()))
         .into_par_iter()
