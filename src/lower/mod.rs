@@ -2,6 +2,8 @@
 
 pub mod assemble;
 pub mod caps;
+pub mod chain;
+pub mod plan;
 pub mod program;
 pub mod shader;
 pub mod sources;

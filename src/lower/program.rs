@@ -4,18 +4,7 @@ use crate::lower::shader::Shader;
 use crate::tensor::TensorType;
 use std::sync::Arc;
 
-/// The four arenas: one flat `F32` tensor each (cut in shards), all laid out by the same [`StoreLayout`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Arena {
-    /// Trainable parameters.
-    Params,
-    /// Their gradients.
-    Grads,
-    /// First moments of the optimizer.
-    Moment1,
-    /// Second moments of the optimizer.
-    Moment2,
-}
+pub use crate::graph::{Arena, ParamRange, StoreLayout};
 
 /// Names a buffer without owning it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -98,28 +87,4 @@ pub struct Program {
     pub scalars_bytes: u64,
     /// The requested roots, in order.
     pub outputs: Vec<Output>,
-}
-
-/// One parameter's range in the arenas.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ParamRange {
-    /// Dotted path: `encoder.conv1.weight`.
-    pub name: String,
-    /// Shape.
-    pub ty: TensorType,
-    /// Which shard of the arenas.
-    pub shard: usize,
-    /// First element in the shard; a multiple of 64 (256 bytes).
-    pub offset: usize,
-}
-
-/// What a store holds: the arenas' layout and the named states.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct StoreLayout {
-    /// Parameters in declaration order.
-    pub params: Vec<ParamRange>,
-    /// Elements of each shard.
-    pub shards: Vec<usize>,
-    /// Named states.
-    pub states: Vec<(String, TensorType)>,
 }

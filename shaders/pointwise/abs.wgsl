@@ -1,0 +1,4 @@
+// |x|.
+fn pw_abs(x: f32) -> f32 {
+    return abs(x);
+}

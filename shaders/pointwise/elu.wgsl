@@ -1,0 +1,6 @@
+// x where x > 0, else a (e^x - 1).
+#import "lib/safe.wgsl"
+
+fn pw_elu(x: f32, a: f32) -> f32 {
+    return select(a * safe_expm1(min(x, 0.0)), x, x > 0.0);
+}

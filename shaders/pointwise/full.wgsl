@@ -1,0 +1,4 @@
+// The constant.
+fn pw_full(value: f32) -> f32 {
+    return value;
+}

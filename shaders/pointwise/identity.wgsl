@@ -1,0 +1,4 @@
+// x.
+fn pw_identity(x: f32) -> f32 {
+    return x;
+}

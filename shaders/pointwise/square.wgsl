@@ -1,0 +1,4 @@
+// x^2.
+fn pw_square(x: f32) -> f32 {
+    return x * x;
+}

@@ -1,0 +1,275 @@
+//! Runs a graph node by node with the ops' references.
+
+use super::{Buffer, Memory, Real, Scalar, View};
+use crate::error::{Error, Result};
+use crate::graph::{Arena, Def, Graph, StoreLayout, Value};
+use crate::lower::plan::{self, Lifetime};
+use crate::ops::Op;
+use crate::tensor::{Array, DType, TensorType};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Where a node's elements are.
+#[derive(Clone, Debug)]
+enum Home {
+    Slot(usize),
+    Input(usize),
+    Arena(Arena, usize, usize),
+    State(String),
+    Dead,
+}
+
+/// A graph made ready to run on the CPU. Intermediates share slots by liveness, so a run allocates nothing lasting.
+#[derive(Debug)]
+pub struct Interpreter<T> {
+    graph: Graph,
+    homes: Vec<Home>,
+    live: Vec<bool>,
+    slots: Vec<Buffer<T>>,
+    inputs: Vec<Buffer<T>>,
+    input_index: HashMap<String, usize>,
+    /// New values of in-place updates, before they are copied home.
+    updated: Vec<T>,
+}
+
+impl<T: Scalar> Interpreter<T> {
+    /// Plans `graph` for the `roots`, whose values stay readable after a run.
+    ///
+    /// # Errors
+    /// Where a parameter of the graph is not in `layout`.
+    pub fn new(graph: &Graph, roots: &[Value], layout: &StoreLayout) -> Result<Self> {
+        let live = graph.live(roots);
+        let mut homes = vec![Home::Dead; graph.nodes().len()];
+        let mut inputs = vec![];
+        let mut input_index = HashMap::new();
+        let mut lives: Vec<Lifetime> = vec![];
+        let mut types: Vec<DType> = vec![];
+        let mut tenant: Vec<Option<usize>> = vec![None; homes.len()];
+        for (i, node) in graph.nodes().iter().enumerate() {
+            for v in node.inputs.iter().filter(|_| live[i]) {
+                if let Some(life) = tenant[v.index()] {
+                    lives[life].last = i;
+                }
+            }
+            homes[i] = match &node.def {
+                Def::Input { name } => {
+                    input_index.insert(name.clone(), inputs.len());
+                    inputs.push(Buffer::zeros(&node.ty));
+                    Home::Input(inputs.len() - 1)
+                }
+                Def::Param { name, .. } => {
+                    let range = layout.param(name).filter(|p| p.ty == node.ty).ok_or_else(|| missing(name, &node.ty))?;
+                    Home::Arena(Arena::Params, range.shard, range.offset)
+                }
+                Def::State { name, .. } => Home::State(name.clone()),
+                Def::Arena { arena, shard } => Home::Arena(*arena, *shard, 0),
+                Def::StoreGrad { param } => {
+                    let range = layout.param(param).ok_or_else(|| missing(param, &node.ty))?;
+                    Home::Arena(Arena::Grads, range.shard, range.offset)
+                }
+                Def::Apply(op) if op.alias() => {
+                    tenant[i] = tenant[node.inputs[0].index()];
+                    homes[node.inputs[0].index()].clone()
+                }
+                Def::Apply(_) if !live[i] => Home::Dead,
+                Def::Apply(_) => {
+                    tenant[i] = Some(lives.len());
+                    lives.push(Lifetime { first: i, last: i, size: node.ty.len() });
+                    types.push(node.ty.dtype);
+                    Home::Slot(0)
+                }
+            };
+        }
+        for root in roots {
+            if let Some(life) = tenant[root.index()] {
+                lives[life].last = homes.len();
+            }
+        }
+        let assignment = assign_by_type(&lives, &types);
+        for (home, tenant) in homes.iter_mut().zip(&tenant) {
+            if let (Home::Slot(slot), Some(life)) = (home, tenant) {
+                *slot = assignment.0[*life];
+            }
+        }
+        let zeros = |(size, dtype): (usize, DType)| Buffer::zeros(&TensorType { shape: [size].into(), dtype });
+        let slots = assignment.1.into_iter().map(zeros).collect();
+        Ok(Self { graph: graph.clone(), homes, live, slots, inputs, input_index, updated: vec![] })
+    }
+
+    /// Overwrites the input called `name`.
+    pub fn write(&mut self, name: &str, array: &Array) -> Result<()> {
+        let unknown = || Error::Name(format!("no input is called {name}"));
+        let index = *self.input_index.get(name).ok_or_else(unknown)?;
+        self.inputs[index].copy_from(array, 0)
+    }
+    /// Overwrites the input called `name` with numbers of this interpreter's own type.
+    pub fn write_real(&mut self, name: &str, values: &[T]) -> Result<()> {
+        let unknown = || Error::Name(format!("no input is called {name}"));
+        let index = *self.input_index.get(name).ok_or_else(unknown)?;
+        self.inputs[index].real_mut().copy_from_slice(values);
+        Ok(())
+    }
+
+    /// Runs every live node. `inspect` sees each computed node's real elements and may stop the run.
+    pub fn run_inspected(
+        &mut self,
+        memory: &mut Memory<T>,
+        mut inspect: impl FnMut(Value, &[T]) -> Result<()>,
+    ) -> Result<()> {
+        for i in 0..self.homes.len() {
+            if !self.live[i] {
+                continue;
+            }
+            match self.graph.nodes()[i].def.clone() {
+                Def::Apply(op) if op.alias() => {}
+                Def::Apply(op) if op.updates() > 0 => self.update(i, &op, memory),
+                Def::Apply(op) => {
+                    self.compute(i, &op, memory);
+                    inspect(Value::at(i), self.view(Value::at(i), memory).real())?;
+                }
+                Def::StoreGrad { .. } => self.store_grad(i, memory),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+    /// Runs every live node.
+    pub fn run(&mut self, memory: &mut Memory<T>) -> Result<()> {
+        self.run_inspected(memory, |_, _| Ok(()))
+    }
+
+    fn compute(&mut self, i: usize, op: &Arc<dyn Op>, memory: &Memory<T>) {
+        let Home::Slot(slot) = self.homes[i] else { return };
+        let mut out = std::mem::replace(&mut self.slots[slot], Buffer::Real(vec![]));
+        let len = self.graph.nodes()[i].ty.len();
+        {
+            let views = self.views(i, memory);
+            match &mut out {
+                Buffer::Real(out) => T::eval(op.as_ref(), &views, &mut out[..len]),
+                Buffer::U32(out) => {
+                    let mut whole = vec![T::ZERO; len];
+                    T::eval(op.as_ref(), &views, &mut whole);
+                    out.iter_mut().zip(whole).for_each(|(o, w)| *o = w.f64() as u32);
+                }
+                Buffer::U8(_) => {}
+            }
+        }
+        self.slots[slot] = out;
+    }
+
+    fn update(&mut self, i: usize, op: &Arc<dyn Op>, memory: &mut Memory<T>) {
+        let len = self.graph.nodes()[i].ty.len();
+        let mut updated = std::mem::take(&mut self.updated);
+        updated.resize(updated.len().max(len), T::ZERO);
+        T::eval(op.as_ref(), &self.views(i, memory), &mut updated[..len]);
+        let mut from = 0;
+        for k in 0..op.updates() {
+            let input = self.graph.nodes()[i].inputs[k];
+            let len = self.graph.ty(input).len();
+            if let Some((home, offset)) = self.home_mut(input, memory) {
+                home[offset..offset + len].copy_from_slice(&updated[from..from + len]);
+            }
+            from += len;
+        }
+        self.updated = updated;
+    }
+
+    fn home_mut<'m>(&self, value: Value, memory: &'m mut Memory<T>) -> Option<(&'m mut [T], usize)> {
+        match &self.homes[value.index()] {
+            Home::Arena(arena, shard, offset) => Some((memory.arenas.get_mut(&(*arena, *shard))?.real_mut(), *offset)),
+            Home::State(name) => Some((memory.states.get_mut(name)?.real_mut(), 0)),
+            _ => None,
+        }
+    }
+
+    fn store_grad(&self, i: usize, memory: &mut Memory<T>) {
+        let grad = self.graph.nodes()[i].inputs[0];
+        let Home::Arena(arena, shard, offset) = self.homes[i] else { return };
+        let Some(Buffer::Real(mut to)) = memory.arenas.remove(&(arena, shard)) else { return };
+        let from = self.view(grad, memory).real();
+        to[offset..offset + from.len()].copy_from_slice(from);
+        memory.arenas.insert((arena, shard), Buffer::Real(to));
+    }
+
+    fn views<'a>(&'a self, i: usize, memory: &'a Memory<T>) -> Vec<View<'a, T>> {
+        self.graph.nodes()[i].inputs.iter().map(|&v| self.view(v, memory)).collect()
+    }
+
+    fn view<'a>(&'a self, value: Value, memory: &'a Memory<T>) -> View<'a, T> {
+        let (buffer, offset) = self.place(value, memory);
+        View::of(self.graph.ty(value), buffer, offset)
+    }
+
+    fn place<'a>(&'a self, value: Value, memory: &'a Memory<T>) -> (&'a Buffer<T>, usize) {
+        match &self.homes[value.index()] {
+            Home::Slot(slot) => (&self.slots[*slot], 0),
+            Home::Input(k) => (&self.inputs[*k], 0),
+            Home::Arena(arena, shard, offset) => (&memory.arenas[&(*arena, *shard)], *offset),
+            Home::State(name) => (&memory.states[name], 0),
+            Home::Dead => unreachable!("a live node never reads a dead one"),
+        }
+    }
+
+    /// The value of a root after a run, as a host array.
+    pub fn read(&self, value: Value, memory: &Memory<T>) -> Array {
+        let (buffer, offset) = self.place(value, memory);
+        buffer.to_array(self.graph.ty(value), offset)
+    }
+    /// The real elements of a root after a run.
+    pub fn read_real<'a>(&'a self, value: Value, memory: &'a Memory<T>) -> &'a [T] {
+        self.view(value, memory).real()
+    }
+    /// Bytes of all intermediates.
+    pub fn slot_bytes(&self) -> usize {
+        let bytes = |b: &Buffer<T>| match b {
+            Buffer::Real(v) => v.len() * size_of::<T>(),
+            Buffer::U32(v) => v.len() * 4,
+            Buffer::U8(v) => v.len(),
+        };
+        self.slots.iter().map(bytes).sum()
+    }
+}
+
+fn missing(name: &str, ty: &TensorType) -> Error {
+    Error::Name(format!("the store has no parameter {name} {ty}: it was made for another model"))
+}
+
+/// [`plan::assign`] for each element type by itself: a slot holds one type here.
+fn assign_by_type(lives: &[Lifetime], types: &[DType]) -> (Vec<usize>, Vec<(usize, DType)>) {
+    let mut slots = vec![];
+    let mut slot = vec![0; lives.len()];
+    for dtype in [DType::F32, DType::U32, DType::U8] {
+        let of_type: Vec<usize> = (0..lives.len()).filter(|&i| types[i] == dtype).collect();
+        let assignment = plan::assign(&of_type.iter().map(|&i| lives[i]).collect::<Vec<_>>());
+        for (k, &i) in of_type.iter().enumerate() {
+            slot[i] = slots.len() + assignment.slot[k];
+        }
+        slots.extend(assignment.sizes.into_iter().map(|size| (size, dtype)));
+    }
+    (slot, slots)
+}
+
+impl<T: Real> Memory<T> {
+    /// Starts every parameter and state of `graph` as declared; `draw(name, init, len)` yields the elements.
+    pub fn fill(&mut self, graph: &Graph, layout: &StoreLayout, mut draw: impl FnMut(&str, &crate::graph::Init, usize) -> Vec<f32>) -> Result<()> {
+        for node in graph.nodes() {
+            match &node.def {
+                Def::Param { name, init } => {
+                    let range = layout.param(name).ok_or_else(|| missing(name, &node.ty))?;
+                    let array = Array::f32([node.ty.len()], draw(name, init, node.ty.len()))?;
+                    if let Some(buffer) = self.arenas.get_mut(&(Arena::Params, range.shard)) {
+                        buffer.copy_from(&array, range.offset)?;
+                    }
+                }
+                Def::State { name, init } if node.ty.dtype == DType::F32 => {
+                    let array = Array::f32([node.ty.len()], draw(name, init, node.ty.len()))?;
+                    if let Some(buffer) = self.states.get_mut(name) {
+                        buffer.copy_from(&array, 0)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}

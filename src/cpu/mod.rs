@@ -1,0 +1,107 @@
+//! The reference: every op in plain Rust, generic over f32 and f64, and the interpreter that runs a graph with it.
+//!
+//! In f64 it is the oracle that the tests hold kernels against; in f32 it is the CPU device. It runs the *unfused* graph,
+//! so that comparing a whole model on both also tests fusion, planning and execution. No kernel knowledge belongs here.
+
+mod interpreter;
+mod memory;
+mod real;
+
+use crate::tensor::TensorType;
+
+pub use interpreter::Interpreter;
+pub use memory::{Buffer, Memory};
+pub use real::{Real, Strided};
+
+/// A borrowed tensor of a reference: real numbers of type `T`, or indices or bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a, T> {
+    /// Shape and element type.
+    pub ty: &'a TensorType,
+    data: Elements<'a, T>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Elements<'a, T> {
+    Real(&'a [T]),
+    U32(&'a [u32]),
+    U8(&'a [u8]),
+}
+
+impl<'a, T> View<'a, T> {
+    /// A view of a buffer's elements `range` as `ty`.
+    pub(crate) fn of(ty: &'a TensorType, buffer: &'a Buffer<T>, offset: usize) -> Self {
+        let range = offset..offset + ty.len();
+        let data = match buffer {
+            Buffer::Real(v) => Elements::Real(&v[range]),
+            Buffer::U32(v) => Elements::U32(&v[range]),
+            Buffer::U8(v) => Elements::U8(&v[range]),
+        };
+        Self { ty, data }
+    }
+    /// The real elements; empty for another element type (which `infer` has excluded).
+    pub fn real(&self) -> &'a [T] {
+        match self.data {
+            Elements::Real(v) => v,
+            _ => &[],
+        }
+    }
+    /// The indices; empty for another element type.
+    pub fn u32(&self) -> &'a [u32] {
+        match self.data {
+            Elements::U32(v) => v,
+            _ => &[],
+        }
+    }
+    /// The bytes; empty for another element type.
+    pub fn u8(&self) -> &'a [u8] {
+        match self.data {
+            Elements::U8(v) => v,
+            _ => &[],
+        }
+    }
+    /// The extents.
+    pub fn dims(&self) -> &'a [usize] {
+        self.ty.dims()
+    }
+}
+
+/// The reference of an op: plain and obviously right. `out` has the inferred length and unspecified contents; an op whose
+/// output is indices writes whole numbers, which the interpreter stores as `u32`.
+pub trait Reference {
+    /// Computes `out` from `inputs`.
+    fn reference<T: Real>(&self, inputs: &[View<'_, T>], out: &mut [T]);
+}
+
+/// [`Reference`], object safe. Implemented for everything that implements it.
+pub trait Evaluate {
+    /// In f32.
+    fn eval32(&self, inputs: &[View<'_, f32>], out: &mut [f32]);
+    /// In f64.
+    fn eval64(&self, inputs: &[View<'_, f64>], out: &mut [f64]);
+}
+
+impl<O: Reference> Evaluate for O {
+    fn eval32(&self, inputs: &[View<'_, f32>], out: &mut [f32]) {
+        self.reference(inputs, out);
+    }
+    fn eval64(&self, inputs: &[View<'_, f64>], out: &mut [f64]) {
+        self.reference(inputs, out);
+    }
+}
+
+/// f32 or f64 with its way into [`Evaluate`].
+pub trait Scalar: Real {
+    /// Runs the reference of `op` in this type.
+    fn eval(op: &dyn crate::ops::Op, inputs: &[View<'_, Self>], out: &mut [Self]);
+}
+impl Scalar for f32 {
+    fn eval(op: &dyn crate::ops::Op, inputs: &[View<'_, f32>], out: &mut [f32]) {
+        op.eval32(inputs, out);
+    }
+}
+impl Scalar for f64 {
+    fn eval(op: &dyn crate::ops::Op, inputs: &[View<'_, f64>], out: &mut [f64]) {
+        op.eval64(inputs, out);
+    }
+}

@@ -1,0 +1,194 @@
+//! Ops: each is a shape rule, a gradient rule, a reference and its GPU kernels, in one file.
+//!
+//! A file under here reads: the mathematics, attributes, `infer`, `vjp`, `reference`, `variants`, cases. Nothing here
+//! runs anything: an op describes launches ([`Lowering`]), [`crate::lower`] plans them, [`crate::gpu`] replays them.
+
+pub mod pointwise;
+pub mod registry;
+
+use crate::cpu::{Evaluate, View};
+use crate::error::Result;
+use crate::graph::{Graph, Value};
+use crate::lower::caps::Caps;
+use crate::lower::shader::SpecValue;
+use crate::tensor::TensorType;
+use std::fmt::Debug;
+
+pub use pointwise::Pointwise;
+pub use registry::{OpEntry, registry};
+
+/// What an op's gradient rule is given.
+pub struct Vjp<'a> {
+    /// The node's inputs.
+    pub inputs: &'a [Value],
+    /// The node's output.
+    pub out: Value,
+    /// Cotangent of the output: same type as `out`.
+    pub dout: Value,
+    /// Which inputs' gradients are asked for.
+    pub need: &'a [bool],
+}
+
+/// A differentiable operation on tensors with one output.
+///
+/// [`Evaluate`] comes for free from an implementation of [`crate::cpu::Reference`].
+pub trait Op: Debug + Send + Sync + Evaluate + 'static {
+    /// The op's name in messages, profiles and tests.
+    fn name(&self) -> &'static str;
+
+    /// The output's type, or an [`Error::Shape`](crate::Error::Shape) that says what does not fit.
+    fn infer(&self, inputs: &[TensorType]) -> Result<TensorType>;
+
+    /// Appends the gradient nodes; `None` where nothing flows back or nothing was asked for.
+    fn vjp(&self, g: &mut Graph, at: &Vjp<'_>) -> Result<Vec<Option<Value>>>;
+
+    /// Every legal GPU variant for these types on this device, best first. Pure. Empty for pointwise and alias ops.
+    fn variants(&self, inputs: &[TensorType], out: &TensorType, caps: &Caps) -> Vec<Lowering>;
+
+    /// Work and traffic; the default counts every input read and the output written once and one flop an element.
+    fn cost(&self, inputs: &[TensorType], out: &TensorType) -> Cost {
+        let bytes = inputs.iter().map(TensorType::bytes).sum::<usize>() + out.bytes();
+        Cost { flops: out.len() as u64, bytes: bytes as u64 }
+    }
+
+    /// The function of an op that maps (broadcast) elements to elements, which `fuse` chains.
+    fn pointwise(&self) -> Option<Pointwise> {
+        None
+    }
+
+    /// Whether the kernels can end in a fused pointwise chain (`epilogue(acc, i)`).
+    fn takes_epilogue(&self) -> bool {
+        false
+    }
+
+    /// Whether the kernels read input 0 only through `load(i)`, so that a pointwise chain can replace it.
+    fn takes_prologue(&self) -> bool {
+        false
+    }
+
+    /// Whether the output is input 0's storage seen with another shape.
+    fn alias(&self) -> bool {
+        false
+    }
+
+    /// How many leading inputs (leaves: arenas or states) are updated in place. The *reference* writes their new values
+    /// one after another into its flat output; the kernel overwrites them and has no other output.
+    fn updates(&self) -> usize {
+        0
+    }
+
+    /// Shapes of `inputs` for which the magnitudes bound rounding: `true` for ops that are sums of products, where the
+    /// error of an element is bounded by depth · ε · Σ|aᵢbᵢ|, computed by the reference on absolute inputs.
+    fn sums_products(&self) -> bool {
+        false
+    }
+}
+
+/// Work and traffic of an op, for benches and the roofline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Floating-point operations (a multiply-add is two).
+    pub flops: u64,
+    /// Bytes that must move: each input read once, the output written once.
+    pub bytes: u64,
+}
+
+/// One way to compute an op on a GPU.
+#[derive(Clone, Debug)]
+pub struct Lowering {
+    /// The variant's name: `subgroup`, `direct`, `split`.
+    pub name: &'static str,
+    /// Dispatches in order.
+    pub passes: Vec<Launch>,
+    /// Temporaries that live only inside this op.
+    pub scratch: Vec<TensorType>,
+}
+
+/// Where a fused pointwise chain enters a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChainSlot {
+    /// None: the kernel takes no chain.
+    None,
+    /// The kernel writes `epilogue(acc, i)`; group 1 is the chain's.
+    Epilogue,
+    /// The kernel reads its input 0 as `load(i)`; group 1 is the chain's, and input 0 is bound there.
+    Prologue,
+}
+
+/// One dispatch of a kernel, before memory is planned.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// File under `shaders/`, without `.wgsl`.
+    pub kernel: &'static str,
+    /// Constants marked `// spec` and their values.
+    pub spec: Vec<(&'static str, SpecValue)>,
+    /// Imports to substitute (a schedule core, say): what the file says, what it becomes.
+    pub imports: Vec<(&'static str, &'static str)>,
+    /// The bytes of the kernel's `Params`.
+    pub params: Vec<u8>,
+    /// Storage bindings 1.. of group 0.
+    pub binds: Vec<Bind>,
+    /// Workgroups in one dimension; folded to x and y where the device needs it.
+    pub groups: u64,
+    /// Workgroups in z (batch, parity class, split).
+    pub depth: u32,
+    /// Where a chain enters.
+    pub chain: ChainSlot,
+}
+
+/// What a storage binding of a [`Launch`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bind {
+    /// Input k.
+    In(usize),
+    /// The output.
+    Out,
+    /// Temporary k of the [`Lowering`].
+    Scratch(usize),
+}
+
+impl Launch {
+    /// A launch of `kernel` without specialisation, epilogue or depth.
+    pub fn new<P: bytemuck::Pod>(kernel: &'static str, params: &P, binds: &[Bind], groups: u64) -> Self {
+        Self {
+            kernel,
+            spec: vec![],
+            imports: vec![],
+            params: bytemuck::bytes_of(params).to_vec(),
+            binds: binds.to_vec(),
+            groups,
+            depth: 1,
+            chain: ChainSlot::None,
+        }
+    }
+    /// Sets a `// spec` constant.
+    pub fn spec(mut self, name: &'static str, value: impl Into<SpecValue>) -> Self {
+        self.spec.push((name, value.into()));
+        self
+    }
+    /// Substitutes an import.
+    pub fn import(mut self, from: &'static str, to: &'static str) -> Self {
+        self.imports.push((from, to));
+        self
+    }
+    /// Sets the z extent of the grid.
+    pub fn depth(mut self, depth: u32) -> Self {
+        self.depth = depth;
+        self
+    }
+    /// Sets where a chain enters.
+    pub fn chain(mut self, chain: ChainSlot) -> Self {
+        self.chain = chain;
+        self
+    }
+}
+
+impl Lowering {
+    /// A lowering of one pass and no temporaries.
+    pub fn single(name: &'static str, launch: Launch) -> Self {
+        Self { name, passes: vec![launch], scratch: vec![] }
+    }
+}
+
+/// The inputs of a reference, by position.
+pub type Views<'a, 'b, T> = &'a [View<'b, T>];
