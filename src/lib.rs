@@ -1,12 +1,16 @@
 //! WaVAE: a variational autoencoder engine that trains on any GPU.
 
+pub mod cpu;
 pub mod data;
 pub mod error;
 pub mod gpu;
+pub mod graph;
 pub mod lower;
+pub mod ops;
 pub mod report;
 pub mod rng;
 pub mod tensor;
+pub mod testing;
 
 pub use error::{Error, Result};
 pub use tensor::{Array, ArrayData, DType, Shape, TensorType};

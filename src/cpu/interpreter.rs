@@ -58,7 +58,8 @@ impl<T: Scalar> Interpreter<T> {
                     Home::Input(inputs.len() - 1)
                 }
                 Def::Param { name, .. } => {
-                    let range = layout.param(name).filter(|p| p.ty == node.ty).ok_or_else(|| missing(name, &node.ty))?;
+                    let range =
+                        layout.param(name).filter(|p| p.ty == node.ty).ok_or_else(|| missing(name, &node.ty))?;
                     Home::Arena(Arena::Params, range.shard, range.offset)
                 }
                 Def::State { name, .. } => Home::State(name.clone()),
@@ -251,7 +252,12 @@ fn assign_by_type(lives: &[Lifetime], types: &[DType]) -> (Vec<usize>, Vec<(usiz
 
 impl<T: Real> Memory<T> {
     /// Starts every parameter and state of `graph` as declared; `draw(name, init, len)` yields the elements.
-    pub fn fill(&mut self, graph: &Graph, layout: &StoreLayout, mut draw: impl FnMut(&str, &crate::graph::Init, usize) -> Vec<f32>) -> Result<()> {
+    pub fn fill(
+        &mut self,
+        graph: &Graph,
+        layout: &StoreLayout,
+        mut draw: impl FnMut(&str, &crate::graph::Init, usize) -> Vec<f32>,
+    ) -> Result<()> {
         for node in graph.nodes() {
             match &node.def {
                 Def::Param { name, init } => {

@@ -64,7 +64,14 @@ pub trait Real:
 
     /// `c ← a·b (+ c where accumulate)`, with element (i, j) of an m×k `a` at `a[i·a_row + j·a_col]`, and so on; `c` is
     /// m×n and row-major with stride `c_row`.
-    fn matmul(dims: [usize; 3], a: Strided<'_, Self>, b: Strided<'_, Self>, c: &mut [Self], c_row: usize, accumulate: bool);
+    fn matmul(
+        dims: [usize; 3],
+        a: Strided<'_, Self>,
+        b: Strided<'_, Self>,
+        c: &mut [Self],
+        c_row: usize,
+        accumulate: bool,
+    );
 }
 
 /// A matrix inside a slice: element (i, j) at `data[i·row + j·col]`.

@@ -4,6 +4,7 @@
 //! append forward nodes; [`autodiff`](Graph::grad) appends backward nodes; nothing here knows kernels, memory or devices.
 
 mod autodiff;
+pub mod fuse;
 mod layout;
 
 use crate::error::{Error, Result};
@@ -181,7 +182,8 @@ impl Graph {
         if let Some(&value) = self.leaves.get(&name) {
             let known = self.node(value);
             if known.ty != ty || std::mem::discriminant(&known.def) != std::mem::discriminant(&def) {
-                let what = format!("{name} is declared twice, as {} and as {ty}; give one of them another name", known.ty);
+                let what =
+                    format!("{name} is declared twice, as {} and as {ty}; give one of them another name", known.ty);
                 return Err(Error::Name(what));
             }
             return Ok(value);

@@ -1,13 +1,7 @@
-//! The WGSL files under `shaders/`, embedded in the crate. One line a file, sorted; a test compares the table with the folder.
+//! The WGSL files under `shaders/`, embedded by `build.rs`.
 
-macro_rules! table {
-    ($($path:literal),* $(,)?) => {
-        &[$(($path, include_str!(concat!("../../shaders/", $path)))),*]
-    };
-}
-
-/// Path below `shaders/` and text of every kernel and library file.
-pub static SOURCES: &[(&str, &str)] = table![];
+/// Path below `shaders/` and text of every kernel and library file, sorted by path.
+pub static SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sources.rs"));
 
 /// The text of the file `path` (relative to `shaders/`).
 pub fn find(path: &str) -> Option<&'static str> {

@@ -4,13 +4,15 @@
 //! runs anything: an op describes launches ([`Lowering`]), [`crate::lower`] plans them, [`crate::gpu`] replays them.
 
 pub mod pointwise;
+pub mod reduce;
 pub mod registry;
+pub mod reshape;
 
 use crate::cpu::{Evaluate, View};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::lower::assemble::SpecValue;
 use crate::lower::caps::Caps;
-use crate::lower::shader::SpecValue;
 use crate::tensor::TensorType;
 use std::fmt::Debug;
 

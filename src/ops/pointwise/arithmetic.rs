@@ -12,33 +12,33 @@ function!(/// x itself: explicit broadcasting.
 function!(/// x + y.
     ADD = "add"(x, y), 1, x + y, |_, at, _, _| Ok(Some(at.dout)));
 function!(/// x − y.
-    SUB = "sub"(x, y), 1, x - y, |g, at, _, k| match k {
-        0 => Ok(Some(at.dout)),
-        _ => g.scale(at.dout, -1.0).map(Some),
-    });
+SUB = "sub"(x, y), 1, x - y, |g, at, _, k| match k {
+    0 => Ok(Some(at.dout)),
+    _ => g.scale(at.dout, -1.0).map(Some),
+});
 function!(/// x · y.
     MUL = "mul"(x, y), 1, x * y, |g, at, _, k| g.mul(at.dout, at.inputs[1 - k]).map(Some));
 function!(/// x / y.
-    DIV = "div"(x, y), 1, x / y, |g, at, _, k| match k {
-        0 => g.div(at.dout, at.inputs[1]).map(Some),
-        _ => {
-            let ratio = g.div(at.out, at.inputs[1])?;
-            let product = g.mul(at.dout, ratio)?;
-            g.scale(product, -1.0).map(Some)
-        }
-    });
+DIV = "div"(x, y), 1, x / y, |g, at, _, k| match k {
+    0 => g.div(at.dout, at.inputs[1]).map(Some),
+    _ => {
+        let ratio = g.div(at.out, at.inputs[1])?;
+        let product = g.mul(at.dout, ratio)?;
+        g.scale(product, -1.0).map(Some)
+    }
+});
 function!(/// a·x + b.
     AFFINE = "affine"(x; a, b), 2, a * x + b, |g, at, c, _| g.scale(at.dout, c[0]).map(Some));
 function!(/// x².
-    SQUARE = "square"(x), 1, x * x, |g, at, _, _| {
-        let double = g.scale(at.inputs[0], 2.0)?;
-        g.mul(at.dout, double).map(Some)
-    });
+SQUARE = "square"(x), 1, x * x, |g, at, _, _| {
+    let double = g.scale(at.inputs[0], 2.0)?;
+    g.mul(at.dout, double).map(Some)
+});
 function!(/// √x.
-    SQRT = "sqrt"(x), 4, x.sqrt(), |g, at, _, _| {
-        let double = g.scale(at.out, 2.0)?;
-        g.div(at.dout, double).map(Some)
-    });
+SQRT = "sqrt"(x), 4, x.sqrt(), |g, at, _, _| {
+    let double = g.scale(at.out, 2.0)?;
+    g.div(at.dout, double).map(Some)
+});
 function!(/// e^x, finite for every finite x: the exponent is clamped to [−87.3, 88.7].
     EXP = "exp"(x), 8, x.max(T::of(-87.3)).min(T::of(88.7)).exp(), |g, at, _, _| g.mul(at.dout, at.out).map(Some));
 function!(/// ln x, finite for every finite x ≥ 0: x is clamped below at the smallest normal f32.
@@ -50,18 +50,18 @@ function!(/// dy · sign x.
     ABS_GRAD = "abs_grad"(x, dy), 2,
     if x > T::ZERO { dy } else if x < T::ZERO { -dy } else { T::ZERO }, no_second_derivative);
 function!(/// The larger of x and y; at a tie the gradient goes to x.
-    MAXIMUM = "maximum"(x, y), 1, if y > x { y } else { x }, |g, at, _, k| {
-        let (a, b) = (at.inputs[0], at.inputs[1]);
-        g.map(if k == 0 { &AT_LEAST } else { &BELOW }, &[], &[a, b, at.dout]).map(Some)
-    });
+MAXIMUM = "maximum"(x, y), 1, if y > x { y } else { x }, |g, at, _, k| {
+    let (a, b) = (at.inputs[0], at.inputs[1]);
+    g.map(if k == 0 { &AT_LEAST } else { &BELOW }, &[], &[a, b, at.dout]).map(Some)
+});
 function!(/// The smaller of x and y; at a tie the gradient goes to x.
-    MINIMUM = "minimum"(x, y), 1, if y < x { y } else { x }, |g, at, _, k| {
-        let (a, b) = (at.inputs[0], at.inputs[1]);
-        match k {
-            0 => g.map(&AT_LEAST, &[], &[b, a, at.dout]).map(Some),
-            _ => g.map(&BELOW, &[], &[b, a, at.dout]).map(Some),
-        }
-    });
+MINIMUM = "minimum"(x, y), 1, if y < x { y } else { x }, |g, at, _, k| {
+    let (a, b) = (at.inputs[0], at.inputs[1]);
+    match k {
+        0 => g.map(&AT_LEAST, &[], &[b, a, at.dout]).map(Some),
+        _ => g.map(&BELOW, &[], &[b, a, at.dout]).map(Some),
+    }
+});
 function!(/// z where x ≥ y, else 0.
     AT_LEAST = "at_least"(x, y, z), 1, if x >= y { z } else { T::ZERO }, no_second_derivative);
 function!(/// z where x < y, else 0.

@@ -6,7 +6,10 @@
 
 pub mod activation;
 pub mod arithmetic;
+mod cases;
 pub mod gaussian;
+
+pub(super) use cases::{bench, cases, errors};
 
 use crate::cpu::{Real, Reference, View};
 use crate::error::{Error, Result};
@@ -68,7 +71,7 @@ macro_rules! function {
             }
             $crate::ops::pointwise::Function {
                 name: $name,
-                arity: [$(stringify!($x)),*].len(),
+                arity: { let names: &[&str] = &[$(stringify!($x)),*]; names.len() },
                 attrs: { let names: &[&str] = &[$($(stringify!($c)),+)?]; names.len() },
                 eval32: eval::<f32>,
                 eval64: eval::<f64>,
@@ -138,7 +141,8 @@ impl Op for Map {
         let mut grads = vec![None; at.inputs.len()];
         for k in (0..at.inputs.len()).filter(|&k| at.need[k]) {
             if let Some(full) = (self.f.function.vjp)(g, at, &self.f.attrs, k)? {
-                let full = if g.shape(full) == g.shape(at.out) { full } else { g.expand(full, g.shape(at.out).clone())? };
+                let full =
+                    if g.shape(full) == g.shape(at.out) { full } else { g.expand(full, g.shape(at.out).clone())? };
                 grads[k] = Some(g.sum_to(full, &g.shape(at.inputs[k]).clone())?);
             }
         }
@@ -183,7 +187,6 @@ impl Reference for Map {
     }
 }
 
-impl<T: Real> Apply for T {
 /// How a tensor is read while another (larger) shape is walked in row-major order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {

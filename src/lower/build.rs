@@ -1,0 +1,298 @@
+//! Graph → [`Program`]: steps become launches, values become places.
+
+use super::assemble::Assembly;
+use super::caps::Caps;
+use super::chain;
+use super::plan::{self, Lifetime};
+use super::program::{BufferKey, Dispatch, Group, InputSlot, Output, Place, Program};
+use super::report::PlanReport;
+use crate::error::{Error, Result};
+use crate::graph::fuse::{Chain, Step, fuse};
+use crate::graph::{Arena, Def, Graph, StoreLayout, Value};
+use crate::ops::{Bind, ChainSlot, Launch, Lowering, Op};
+use crate::tensor::TensorType;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Alignment of every place: WebGPU's largest storage offset alignment, bytes.
+const ALIGN: u64 = 256;
+/// Inputs up to this size share the buffer of small inputs, bytes.
+const SMALL_INPUT: usize = 256;
+
+/// Chooses among an op's variants (never empty); out of range means the first.
+pub type Choose<'a> = &'a dyn Fn(&Arc<dyn Op>, &[Lowering]) -> usize;
+
+/// How to lower.
+pub struct Options<'a> {
+    /// The device's capabilities.
+    pub caps: &'a Caps,
+    /// Whether pointwise nodes are fused.
+    pub fuse: bool,
+    /// Bytes added behind every intermediate, for tests that look for writes out of bounds.
+    pub pad: u64,
+    /// Which variant of each op.
+    pub choose: Choose<'a>,
+}
+
+impl<'a> Options<'a> {
+    /// Fused, unpadded, each op's best variant.
+    pub fn new(caps: &'a Caps) -> Self {
+        Self { caps, fuse: true, pad: 0, choose: &|_, _| 0 }
+    }
+}
+
+/// A program with what there is to say about its plan.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    /// What to replay.
+    pub program: Program,
+    /// Figures of the plan.
+    pub report: PlanReport,
+}
+
+/// Where a value's elements are, before slots are known.
+#[derive(Clone, Debug)]
+enum Home {
+    Fixed(Place),
+    Tensor(usize),
+}
+
+struct Lowerer<'a> {
+    g: &'a Graph,
+    layout: &'a StoreLayout,
+    options: &'a Options<'a>,
+    homes: HashMap<usize, Home>,
+    lives: Vec<Lifetime>,
+    names: Vec<(String, TensorType)>,
+    /// Gradients written straight into their arena range: base node → parameter.
+    direct: HashMap<usize, String>,
+}
+
+/// Fuses, chooses kernels and plans memory.
+///
+/// # Errors
+/// A parameter missing from `layout`, an op without a kernel for this device, a tensor beyond the device's limits, or a
+/// shader that does not assemble.
+pub fn lower(g: &Graph, roots: &[Value], layout: &StoreLayout, options: &Options<'_>) -> Result<Lowered> {
+    let steps = fuse(g, roots, options.fuse);
+    let lowerings = steps.iter().map(|s| choose(g, s, options)).collect::<Result<Vec<_>>>()?;
+    let mut lowerer =
+        Lowerer { g, layout, options, homes: HashMap::new(), lives: vec![], names: vec![], direct: HashMap::new() };
+    let mut program = Program::default();
+    lowerer.leaves(&mut program)?;
+    lowerer.direct_grads();
+    let mut scratch = vec![];
+    for (i, (step, lowering)) in steps.iter().zip(&lowerings).enumerate() {
+        scratch.push(lowerer.outputs(i, step, lowering)?);
+    }
+    for &root in roots {
+        lowerer.touch(root, steps.len());
+    }
+    let assignment = plan::assign(&lowerer.lives);
+    program.slots = assignment.sizes.iter().map(|&s| s as u64).collect();
+    for ((step, lowering), scratch) in steps.iter().zip(&lowerings).zip(&scratch) {
+        lowerer.dispatches(step, lowering, scratch, &assignment.slot, &mut program)?;
+    }
+    for &root in roots {
+        let place = lowerer.place(root, &assignment.slot)?;
+        program.outputs.push(Output { ty: g.ty(root).clone(), place });
+    }
+    let report = PlanReport::new(g, layout, &program, &lowerer.lives, &lowerer.names, steps.len());
+    Ok(Lowered { program, report })
+}
+
+fn choose(g: &Graph, step: &Step, options: &Options<'_>) -> Result<Lowering> {
+    let Some(op) = &step.op else { return Ok(pointwise_launch(g.ty(step.out).len())) };
+    let inputs: Vec<TensorType> = step.inputs.iter().map(|&v| g.ty(v).clone()).collect();
+    let mut variants = op.variants(&inputs, g.ty(step.node), options.caps);
+    if variants.is_empty() {
+        let message = format!("{} has no kernel for {inputs:?} on this device", g.label(step.node));
+        return Err(Error::Graph(message));
+    }
+    let chosen = (options.choose)(op, &variants).min(variants.len() - 1);
+    Ok(variants.swap_remove(chosen))
+}
+
+fn pointwise_launch(len: usize) -> Lowering {
+    const WG: u64 = 64;
+    let groups = (len as u64).div_ceil(WG);
+    let launch = Launch::new("pointwise", &[len as u32, 0, 0, 0], &[Bind::Out], groups);
+    Lowering::single("chain", launch.spec("WG", WG as u32).chain(ChainSlot::Epilogue))
+}
+
+impl Lowerer<'_> {
+    fn leaves(&mut self, program: &mut Program) -> Result<()> {
+        for (i, node) in self.g.nodes().iter().enumerate() {
+            let size = node.ty.bytes() as u64;
+            let place = match &node.def {
+                Def::Input { name } => {
+                    let index = program.inputs.len();
+                    let place = if node.ty.bytes() <= SMALL_INPUT {
+                        program.scalars_bytes += ALIGN;
+                        Place { buffer: BufferKey::Scalars, offset: program.scalars_bytes - ALIGN, size }
+                    } else {
+                        Place { buffer: BufferKey::Input(index), offset: 0, size }
+                    };
+                    program.inputs.push(InputSlot { name: name.clone(), ty: node.ty.clone(), place: place.clone() });
+                    place
+                }
+                Def::Param { name, .. } => self.param_place(Arena::Params, name, &node.ty)?,
+                Def::State { name, .. } => Place { buffer: BufferKey::State(name.clone()), offset: 0, size },
+                Def::Arena { arena, shard } => Place { buffer: BufferKey::Arena(*arena, *shard), offset: 0, size },
+                Def::StoreGrad { param } => self.param_place(Arena::Grads, param, &node.ty)?,
+                Def::Apply(_) => continue,
+            };
+            self.check_size(i, size)?;
+            self.homes.insert(i, Home::Fixed(place));
+        }
+        Ok(())
+    }
+
+    fn param_place(&self, arena: Arena, name: &str, ty: &TensorType) -> Result<Place> {
+        let range = self.layout.param(name).filter(|p| p.ty == *ty);
+        let missing = || Error::Name(format!("the store has no parameter {name} {ty}: it was made for another model"));
+        let range = range.ok_or_else(missing)?;
+        let buffer = BufferKey::Arena(arena, range.shard);
+        Ok(Place { buffer, offset: range.offset as u64 * 4, size: ty.bytes() as u64 })
+    }
+
+    fn check_size(&self, node: usize, bytes: u64) -> Result<()> {
+        let limit = self.options.caps.max_binding_bytes.min(self.options.caps.max_buffer_bytes);
+        if bytes > limit {
+            let what = format!("{} {}", self.g.label(Value::at(node)), self.g.nodes()[node].ty);
+            return Err(Error::OutOfMemory { what, bytes, detail: format!("one tensor may have {limit}") });
+        }
+        Ok(())
+    }
+
+    /// The node whose storage `v` is.
+    fn base(&self, v: Value) -> usize {
+        let mut i = v.index();
+        while self.g.nodes()[i].op().is_some_and(|op| op.alias()) {
+            i = self.g.nodes()[i].inputs[0].index();
+        }
+        i
+    }
+
+    /// A computed gradient stored once goes straight to its arena range instead of being copied there.
+    fn direct_grads(&mut self) {
+        for node in self.g.nodes() {
+            if let Def::StoreGrad { param } = &node.def {
+                let base = self.base(node.inputs[0]);
+                let computed = self.g.nodes()[base].op().is_some_and(|op| op.updates() == 0);
+                if computed && !self.direct.contains_key(&base) {
+                    self.direct.insert(base, param.clone());
+                }
+            }
+        }
+    }
+
+    /// Notes that `v` is read at `step`.
+    fn touch(&mut self, v: Value, step: usize) {
+        if let Some(Home::Tensor(t)) = self.homes.get(&self.base(v)) {
+            self.lives[*t].last = self.lives[*t].last.max(step);
+        }
+    }
+
+    fn tensor(&mut self, step: usize, name: String, ty: TensorType) -> usize {
+        let size = ty.bytes().max(4).next_multiple_of(16) + self.options.pad as usize;
+        self.lives.push(Lifetime { first: step, last: step, size });
+        self.names.push((name, ty));
+        self.lives.len() - 1
+    }
+
+    /// Gives the step's output and temporaries a home; returns the temporaries.
+    fn outputs(&mut self, i: usize, step: &Step, lowering: &Lowering) -> Result<Vec<usize>> {
+        let reads = step.reads();
+        let in_grads = |home: Option<&Home>| matches!(home, Some(Home::Fixed(p)) if matches!(p.buffer, BufferKey::Arena(Arena::Grads, _)));
+        reads.iter().for_each(|&v| self.touch(v, i));
+        let out = step.out.index();
+        let updates = step.op.as_ref().is_some_and(|op| op.updates() > 0);
+        if !updates && !self.homes.contains_key(&out) {
+            let clash = reads.iter().any(|&v| in_grads(self.homes.get(&self.base(v))));
+            let direct = self.direct.get(&out).filter(|_| !clash).cloned();
+            let ty = self.g.ty(step.out).clone();
+            self.check_size(out, ty.bytes() as u64)?;
+            let home = match direct.and_then(|param| self.layout.param(&param).cloned()) {
+                Some(range) => Home::Fixed(Place {
+                    buffer: BufferKey::Arena(Arena::Grads, range.shard),
+                    offset: range.offset as u64 * 4,
+                    size: ty.bytes() as u64,
+                }),
+                None => Home::Tensor(self.tensor(i, self.g.label(step.out), ty)),
+            };
+            self.homes.insert(out, home);
+        }
+        let label = self.g.label(step.node);
+        Ok(lowering.scratch.iter().map(|ty| self.tensor(i, format!("{label} (temporary)"), ty.clone())).collect())
+    }
+
+    fn tensor_place(&self, tensor: usize, slots: &[usize]) -> Place {
+        let size = self.names[tensor].1.bytes().max(4) as u64 + self.options.pad;
+        Place { buffer: BufferKey::Slot(slots[tensor]), offset: 0, size }
+    }
+
+    fn place(&self, v: Value, slots: &[usize]) -> Result<Place> {
+        match self.homes.get(&self.base(v)) {
+            Some(Home::Fixed(place)) => Ok(place.clone()),
+            Some(Home::Tensor(t)) => Ok(self.tensor_place(*t, slots)),
+            None => Err(Error::Graph(format!("{} is read but never computed", self.g.label(v)))),
+        }
+    }
+
+    fn dispatches(
+        &self,
+        step: &Step,
+        lowering: &Lowering,
+        scratch: &[usize],
+        slots: &[usize],
+        program: &mut Program,
+    ) -> Result<()> {
+        if let Def::StoreGrad { .. } = self.g.node(step.out).def {
+            let source = step.chain.as_ref().map(|c| self.place(c.inputs[0], slots)).transpose()?;
+            if source == Some(self.place(step.out, slots)?) {
+                return Ok(()); // written in place by the step that computed it
+            }
+        }
+        for launch in &lowering.passes {
+            let bind = |bind: &Bind| match bind {
+                Bind::In(k) => self.place(step.inputs[*k], slots),
+                Bind::Out => self.place(step.out, slots),
+                Bind::Scratch(k) => Ok(self.tensor_place(scratch[*k], slots)),
+            };
+            let storage = launch.binds.iter().map(bind).collect::<Result<Vec<_>>>()?;
+            let mut groups = vec![Group { params: launch.params.clone(), storage }];
+            let mut inject = vec![];
+            let chain = match launch.chain {
+                ChainSlot::None => None,
+                ChainSlot::Epilogue => step.chain.clone(),
+                ChainSlot::Prologue => Some(step.chain.clone().unwrap_or_else(|| Chain::read(self.g, step.inputs[0]))),
+            };
+            if let Some(chain) = chain {
+                let (text, params) = chain::wgsl(&chain, launch.chain);
+                let storage = chain.inputs.iter().map(|&v| self.place(v, slots)).collect::<Result<Vec<_>>>()?;
+                groups.push(Group { params, storage });
+                let path = match launch.chain {
+                    ChainSlot::Prologue => "prologue/identity.wgsl",
+                    _ => "epilogue/identity.wgsl",
+                };
+                inject.push((path, text));
+            }
+            let inject: Vec<(&str, &str)> = inject.iter().map(|(path, text)| (*path, text.as_str())).collect();
+            let assembly =
+                Assembly { kernel: launch.kernel, spec: &launch.spec, substitute: &launch.imports, inject: &inject };
+            let label = format!("{}.{}", self.g.label(step.node), lowering.name);
+            let grid = fold(launch.groups, launch.depth, self.options.caps);
+            program.dispatches.push(Dispatch { label, shader: assembly.assemble()?, groups, grid });
+        }
+        Ok(())
+    }
+}
+
+/// A 1-D grid of `groups` workgroups folded to x and y where x alone would pass the device's limit.
+fn fold(groups: u64, depth: u32, caps: &Caps) -> [u32; 3] {
+    let limit = u64::from(caps.max_groups);
+    let x = groups.min(limit);
+    let y = if x == 0 { 0 } else { groups.div_ceil(x) };
+    [x as u32, y as u32, depth]
+}

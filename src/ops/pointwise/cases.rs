@@ -1,0 +1,177 @@
+//! Cases of the pointwise family.
+
+use super::activation::*;
+use super::arithmetic::*;
+use super::gaussian::*;
+use super::{Function, Map};
+use crate::tensor::TensorType;
+use crate::testing::{ErrorCase, Gen, OpCase, Tol};
+
+/// Inputs at which plain versions overflow, cancel or return NaN.
+const HARD: [f32; 18] =
+    [0.0, -0.0, 1e-40, -1e-40, 1e-38, -1e-38, 44.0, -44.0, 88.7, -88.7, 89.0, -89.0, 1e4, -1e4, 1e38, -1e38, 0.5, -0.5];
+
+fn exact(name: &str, f: &'static Function, attrs: &[f32], inputs: Vec<Gen>) -> OpCase {
+    OpCase::new(format!("{}/{name}", f.name), Map::new(f, attrs), inputs)
+}
+fn smooth(name: &str, f: &'static Function, attrs: &[f32], inputs: Vec<Gen>) -> OpCase {
+    exact(name, f, attrs, inputs).tol(Tol::ELEMENTARY)
+}
+/// A gradient function: parity only.
+fn grad(f: &'static Function, attrs: &[f32], inputs: Vec<Gen>) -> OpCase {
+    smooth("plain", f, attrs, inputs).no_grad("it is a gradient itself")
+}
+
+pub(in crate::ops) fn cases() -> Vec<OpCase> {
+    let mut cases = broadcasting();
+    cases.extend(arithmetic());
+    cases.extend(activations());
+    cases.extend(gaussians());
+    cases.extend(extremes());
+    cases
+}
+
+fn broadcasting() -> Vec<OpCase> {
+    let pairs: [(&[usize], &[usize]); 8] = [
+        (&[], &[]),
+        (&[257], &[]),
+        (&[7, 5], &[5]),
+        (&[7, 1], &[1, 63]),
+        (&[2, 3, 5, 8], &[3, 1, 8]),
+        (&[2, 1, 5, 1], &[3, 1, 7]),
+        (&[4, 8, 16], &[8, 1]),
+        (&[65, 64], &[64]),
+    ];
+    let mut cases = vec![];
+    for (a, b) in pairs {
+        for f in [&ADD, &SUB, &MUL, &DIV] {
+            let inputs = vec![Gen::Normal(a.into(), 1.0), Gen::Signed(b.into(), 0.5, 2.0)];
+            let case = exact(&format!("{a:?} {b:?}"), f, &[], inputs);
+            cases.push(if f.name == "div" { case.tol(Tol { rel: 4e-7, ..Tol::ROUNDED }) } else { case });
+        }
+    }
+    let expand = Map { shape: Some([3, 65, 7].into()), ..Map::new(&IDENTITY, &[]) };
+    cases.push(OpCase::new("expand/[65, 1] to [3, 65, 7]", expand, [Gen::normal([65, 1])]).tol(Tol::EXACT));
+    let full = Map { shape: Some([5, 63].into()), ..Map::new(&FULL, &[0.1]) };
+    cases.push(OpCase::new("full/[5, 63]", full, []).tol(Tol::EXACT));
+    cases
+}
+
+fn arithmetic() -> Vec<OpCase> {
+    let n = || Gen::normal([7, 65]);
+    let kinked = || Gen::Signed([7, 65].into(), 0.01, 3.0);
+    let positive = || Gen::uniform([7, 65], 0.01, 9.0);
+    vec![
+        exact("plain", &AFFINE, &[0.3, -1.7], vec![n()]).tol(Tol { abs: 4e-7, ..Tol::ROUNDED }),
+        exact("plain", &SQUARE, &[], vec![n()]),
+        smooth("plain", &SQRT, &[], vec![positive()]),
+        smooth("plain", &EXP, &[], vec![Gen::Normal([7, 65].into(), 5.0)]),
+        smooth("plain", &LOG, &[], vec![positive()]),
+        exact("plain", &ABS, &[], vec![kinked()]),
+        exact("plain", &ABS_GRAD, &[], vec![kinked(), n()]).no_grad("it is a gradient itself"),
+        exact("plain", &MAXIMUM, &[], vec![n(), n()]),
+        exact("plain", &MINIMUM, &[], vec![n(), n()]),
+        exact("plain", &AT_LEAST, &[], vec![n(), n(), n()]).no_grad("it is a gradient itself"),
+        exact("plain", &BELOW, &[], vec![n(), n(), n()]).no_grad("it is a gradient itself"),
+        exact("plain", &CLAMP, &[-0.5, 0.75], vec![n()]),
+        exact("plain", &CLAMP_GRAD, &[-0.5, 0.75], vec![n(), n()]).no_grad("it is a gradient itself"),
+    ]
+}
+
+fn activations() -> Vec<OpCase> {
+    let n = || Gen::Normal([7, 65].into(), 3.0);
+    let unit = || Gen::uniform([7, 65], 0.0, 1.0);
+    let kinked = || Gen::Signed([7, 65].into(), 0.01, 3.0);
+    vec![
+        exact("plain", &RELU, &[], vec![kinked()]),
+        exact("plain", &LEAKY_RELU, &[0.2], vec![kinked()]),
+        smooth("plain", &ELU, &[1.3], vec![kinked()]),
+        smooth("plain", &TANH, &[], vec![n()]),
+        smooth("plain", &SIGMOID, &[], vec![n()]),
+        smooth("plain", &SOFTPLUS, &[], vec![n()]),
+        smooth("plain", &SILU, &[], vec![n()]),
+        smooth("plain", &GELU, &[], vec![n()]),
+        grad(&RELU_GRAD, &[], vec![n(), n()]),
+        grad(&LEAKY_RELU_GRAD, &[0.2], vec![n(), n()]),
+        grad(&ELU_GRAD, &[1.3], vec![n(), n()]),
+        grad(&TANH_GRAD, &[], vec![unit(), n()]),
+        grad(&SIGMOID_GRAD, &[], vec![unit(), n()]),
+        grad(&SOFTPLUS_GRAD, &[], vec![n(), n()]),
+        grad(&SILU_GRAD, &[], vec![n(), n()]),
+        grad(&GELU_GRAD, &[], vec![n(), n()]).tol(Tol { abs: 1e-5, ..Tol::ELEMENTARY }),
+    ]
+}
+
+fn gaussians() -> Vec<OpCase> {
+    let n = || Gen::normal([7, 65]);
+    let unit = || Gen::uniform([7, 65], 0.0, 1.0);
+    // Sums of a few terms of size up to about 30: rounding is relative to the terms, not to their sum.
+    let summed = Tol { abs: 2e-5, rel: 1e-5, depth: 0.0 };
+    vec![
+        smooth("plain", &REPARAMETERIZE, &[], vec![n(), n(), n()]).tol(summed),
+        grad(&REPARAMETERIZE_GRAD, &[], vec![n(), n(), n()]),
+        smooth("plain", &KL_STANDARD, &[], vec![n(), n()]).tol(summed),
+        smooth(
+            "near the prior",
+            &KL_STANDARD,
+            &[],
+            vec![Gen::Normal([257].into(), 1e-3), Gen::Normal([257].into(), 1e-3)],
+        ),
+        grad(&KL_STANDARD_GRAD, &[], vec![n(), n()]).tol(summed),
+        smooth("plain", &KL_NORMAL, &[], vec![n(), n(), n(), n()]).tol(Tol { abs: 1e-4, rel: 2e-5, depth: 0.0 }),
+        grad(&PRECISION_TIMES, &[], vec![n(), n(), n()]).tol(summed),
+        smooth("plain", &BERNOULLI_LOG_PROB, &[], vec![Gen::Normal([7, 65].into(), 4.0), unit()]).tol(summed),
+        grad(&BERNOULLI_LOG_PROB_GRAD, &[], vec![Gen::Normal([7, 65].into(), 4.0), unit(), n()]),
+        smooth("plain", &NORMAL_LOG_PROB, &[], vec![n(), n(), n()]).tol(Tol { abs: 1e-4, rel: 2e-5, depth: 0.0 }),
+    ]
+}
+
+/// Every activation at [`HARD`] inputs: finite where the reference is.
+fn extremes() -> Vec<OpCase> {
+    let hard = || Gen::Values([HARD.len()].into(), HARD.to_vec());
+    // A flushed subnormal is allowed; 2⁻²³·|x| grows with |x| because exp's error does (3 + 2|x| ulp).
+    let tol = Tol { abs: 1e-6, rel: 3e-5, depth: 0.0 };
+    let list: [(&'static Function, &[f32]); 9] = [
+        (&RELU, &[]),
+        (&LEAKY_RELU, &[0.2]),
+        (&ELU, &[1.0]),
+        (&TANH, &[]),
+        (&SIGMOID, &[]),
+        (&SOFTPLUS, &[]),
+        (&SILU, &[]),
+        (&GELU, &[]),
+        (&EXP, &[]),
+    ];
+    let mut cases: Vec<OpCase> = list
+        .into_iter()
+        .map(|(f, attrs)| exact("extremes", f, attrs, vec![hard()]).tol(tol).no_grad("checked at ordinary inputs"))
+        .collect();
+    let half = Gen::Values([HARD.len()].into(), vec![0.5; HARD.len()]);
+    cases.push(
+        exact("extremes", &BERNOULLI_LOG_PROB, &[], vec![hard(), half]).tol(tol).no_grad("checked at ordinary inputs"),
+    );
+    let magnitudes: Vec<f32> = HARD.iter().map(|x| x.abs()).collect();
+    let log = exact("extremes", &LOG, &[], vec![Gen::Values([HARD.len()].into(), magnitudes)]);
+    // Subnormals may be flushed to 0 and are then clamped: both ends of that are ln 1.2e-38 up to rounding.
+    cases.push(log.tol(Tol { abs: 2e-5, rel: 1e-6, depth: 0.0 }).no_grad("checked at ordinary inputs"));
+    cases
+}
+
+pub(in crate::ops) fn errors() -> Vec<ErrorCase> {
+    let f = |dims: &[usize]| TensorType::f32(dims);
+    vec![
+        ErrorCase::new(Map::new(&ADD, &[]), [f(&[3]), f(&[4])], "do not broadcast"),
+        ErrorCase::new(Map::new(&ADD, &[]), [f(&[3])], "takes 2 tensors"),
+        ErrorCase::new(Map::new(&RELU, &[]), [TensorType::u8([3])], "takes F32"),
+        ErrorCase::new(Map { shape: Some([2].into()), ..Map::new(&IDENTITY, &[]) }, [f(&[3])], "do not broadcast"),
+    ]
+}
+
+pub(in crate::ops) fn bench() -> Vec<OpCase> {
+    let n = || Gen::normal([64, 32, 32, 32]);
+    vec![
+        exact("64x32x32x32", &ADD, &[], vec![n(), n()]),
+        smooth("64x32x32x32", &SILU, &[], vec![n()]),
+        exact("64x32x32x32 + channel", &ADD, &[], vec![n(), Gen::normal([32])]),
+    ]
+}
