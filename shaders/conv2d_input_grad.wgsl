@@ -7,6 +7,7 @@
 
 #import "epilogue/identity.wgsl"
 #import "lib/divide.wgsl"
+#import "lib/taps.wgsl"
 #import "gemm/operand.wgsl"
 #import "gemm/direct.wgsl"
 
@@ -41,17 +42,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> w: array<f32>; // [kh, kw, c / groups, oc], or any layout the strides describe
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>; // [batch, h, w, c]
 
-// The taps of one axis that reach a parity class: k0, k0 + step, … (`count` of them). An output `class + stride * q` takes
-// tap number t from dy at `first + q - t * back`.
-struct Taps {
-    k0: u32,
-    step: u32,
-    count: u32,
-    first: u32,
-    back: u32,
-    positions: u32,
-}
-
 var<private> group: u32;
 var<private> class_y: u32;
 var<private> class_x: u32;
@@ -59,24 +49,6 @@ var<private> cg: u32;
 var<private> og: u32;
 var<private> ty: Taps;
 var<private> tx: Taps;
-
-fn taps(class_: u32, size: u32, kernel: u32, stride: u32, pad: u32, dil: u32, step: u32, back: u32) -> Taps {
-    var out = Taps(0u, step, 0u, 0u, back, 0u);
-    if class_ < size {
-        out.positions = divide(size - class_ + stride - 1u, stride);
-    }
-    for (var k = 0u; k < min(step, kernel); k++) {
-        // class + pad - k·dil, kept positive by k more strides than dilations can take away
-        let d = class_ + pad + k * dil * (stride - 1u);
-        let q = divide(d, stride);
-        if q * stride == d {
-            out.k0 = k;
-            out.count = divide(kernel - k + step - 1u, step);
-            out.first = q - k * dil;
-        }
-    }
-    return out;
-}
 
 fn gemm_begin(z: u32) {
     let classes = p.stride_h * p.stride_w;

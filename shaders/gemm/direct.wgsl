@@ -9,7 +9,7 @@
 // Invocations a workgroup.
 const WG: u32 = 8u; // spec
 // Blocks of four rows and of four columns an invocation.
-const RM: u32 = 4u; // spec
+const RM: u32 = 2u; // spec
 const RN: u32 = 2u; // spec
 const TM: u32 = 4u * RM;
 const TN: u32 = 4u * RN;

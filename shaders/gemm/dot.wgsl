@@ -11,6 +11,10 @@ const SG: u32 = 8u; // spec
 const TM: u32 = 16u; // spec
 const TN: u32 = 4u; // spec
 
+fn row_shuffle(r: Row, lane: u32) -> Row {
+    return Row(subgroupShuffle(r.y, lane), subgroupShuffle(r.x, lane), subgroupShuffle(r.a, lane));
+}
+
 @compute @workgroup_size(SG)
 fn main(
     @builtin(workgroup_id) wid: vec3<u32>,
@@ -85,8 +89,4 @@ fn main(
             }
         }
     }
-}
-
-fn row_shuffle(r: Row, lane: u32) -> Row {
-    return Row(subgroupShuffle(r.y, lane), subgroupShuffle(r.x, lane), subgroupShuffle(r.a, lane));
 }

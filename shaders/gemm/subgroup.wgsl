@@ -61,9 +61,10 @@ fn main(
                 a_at(row[4u * i + 3u], at),
             );
         }
-        let kn = min(SG, size.z - k0);
-        for (var kk = 0u; kk < kn; kk++) {
-            let base = subgroupShuffle(at.b, kk);
+        // Counted from k0, so that the driver does not see a short loop and unroll it, which halves the speed.
+        let end = min(k0 + SG, size.z);
+        for (var k = k0; k < end; k++) {
+            let base = subgroupShuffle(at.b, k - k0);
             var b: array<vec4<f32>, RN>;
             for (var j = 0u; j < RN; j++) {
                 b[j] = vec4(
@@ -74,7 +75,7 @@ fn main(
                 );
             }
             for (var i = 0u; i < RM; i++) {
-                let v = subgroupShuffle(a[i], kk);
+                let v = subgroupShuffle(a[i], k - k0);
                 for (var j = 0u; j < RN; j++) {
                     acc[i * RN + j] += mat4x4(v.x * b[j], v.y * b[j], v.z * b[j], v.w * b[j]);
                 }
