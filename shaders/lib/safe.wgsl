@@ -16,7 +16,7 @@ fn safe_tanh(x: f32) -> f32 {
 
 // 1 / (1 + e^-x), from e^-|x| so that neither tail cancels.
 fn safe_sigmoid(x: f32) -> f32 {
-    let e = exp(-min(abs(x), 87.3));
+    let e = exp(-min(abs(x), 126.0)); // underflows to 0, so that x sigmoid(x) does too
     let s = 1.0 / (1.0 + e);
     return select(e * s, s, x >= 0.0);
 }

@@ -271,7 +271,9 @@ impl Lowerer<'_> {
             if let Some(chain) = chain {
                 let (text, params) = chain::wgsl(&chain, launch.chain);
                 let storage = chain.inputs.iter().map(|&v| self.place(v, slots)).collect::<Result<Vec<_>>>()?;
-                groups.push(Group { params, storage });
+                if !params.is_empty() || !storage.is_empty() {
+                    groups.push(Group { params, storage });
+                }
                 let path = match launch.chain {
                     ChainSlot::Prologue => "prologue/identity.wgsl",
                     _ => "epilogue/identity.wgsl",
