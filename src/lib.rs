@@ -2,6 +2,7 @@
 
 pub mod cpu;
 pub mod data;
+pub mod device;
 pub mod error;
 pub mod gpu;
 pub mod graph;
@@ -12,5 +13,6 @@ pub mod rng;
 pub mod tensor;
 pub mod testing;
 
+pub use device::{Device, Executable, Store};
 pub use error::{Error, Result};
 pub use tensor::{Array, ArrayData, DType, Shape, TensorType};

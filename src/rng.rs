@@ -2,6 +2,7 @@
 //! 1, 2, 3", SC 2011). A block of four words is a pure function of a counter and a key, so any device, thread or
 //! restart computes the same bits without sharing state.
 
+use rand::RngExt;
 use rand::rand_core::{Infallible, TryRng};
 
 const M0: u32 = 0xD251_1F53;
@@ -96,4 +97,10 @@ impl TryRng for Philox {
         }
         Ok(())
     }
+}
+
+/// A standard normal number (Box–Muller; the sine half is dropped).
+pub fn normal(rng: &mut Philox) -> f32 {
+    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
+    (radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()) as f32
 }

@@ -1,6 +1,6 @@
 //! Runs a graph node by node with the ops' references.
 
-use super::{Buffer, Memory, Real, Scalar, View};
+use super::{Buffer, Memory, Scalar, View};
 use crate::error::{Error, Result};
 use crate::graph::{Arena, Def, Graph, StoreLayout, Value};
 use crate::lower::plan::{self, Lifetime};
@@ -248,34 +248,4 @@ fn assign_by_type(lives: &[Lifetime], types: &[DType]) -> (Vec<usize>, Vec<(usiz
         slots.extend(assignment.sizes.into_iter().map(|size| (size, dtype)));
     }
     (slot, slots)
-}
-
-impl<T: Real> Memory<T> {
-    /// Starts every parameter and state of `graph` as declared; `draw(name, init, len)` yields the elements.
-    pub fn fill(
-        &mut self,
-        graph: &Graph,
-        layout: &StoreLayout,
-        mut draw: impl FnMut(&str, &crate::graph::Init, usize) -> Vec<f32>,
-    ) -> Result<()> {
-        for node in graph.nodes() {
-            match &node.def {
-                Def::Param { name, init } => {
-                    let range = layout.param(name).ok_or_else(|| missing(name, &node.ty))?;
-                    let array = Array::f32([node.ty.len()], draw(name, init, node.ty.len()))?;
-                    if let Some(buffer) = self.arenas.get_mut(&(Arena::Params, range.shard)) {
-                        buffer.copy_from(&array, range.offset)?;
-                    }
-                }
-                Def::State { name, init } if node.ty.dtype == DType::F32 => {
-                    let array = Array::f32([node.ty.len()], draw(name, init, node.ty.len()))?;
-                    if let Some(buffer) = self.states.get_mut(name) {
-                        buffer.copy_from(&array, 0)?;
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
 }

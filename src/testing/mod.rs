@@ -7,7 +7,7 @@ mod parity;
 use crate::cpu::{Buffer, Scalar, View};
 use crate::error::Result;
 use crate::ops::Op;
-use crate::rng::Philox;
+use crate::rng::{Philox, normal};
 use crate::tensor::{Array, Shape, TensorType};
 use rand::RngExt;
 use std::sync::Arc;
@@ -74,12 +74,6 @@ impl Gen {
             Self::Bytes(s) => Array::u8(s.clone(), (0..len).map(|_| rng.random()).collect()),
         }
     }
-}
-
-/// A standard normal number (Box–Muller; the sine half is dropped).
-pub(crate) fn normal(rng: &mut Philox) -> f32 {
-    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-    (radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()) as f32
 }
 
 /// The bound on |computed − exact| of one element: `abs + rel·|exact| + depth·ε·Σ|aᵢbᵢ|`, ε = 2⁻²⁴. The last term is there

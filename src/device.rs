@@ -1,0 +1,322 @@
+//! One face for the two backends: a [`Device`] opens, a [`Store`] holds what outlives a step, an [`Executable`] replays a
+//! compiled graph. The CPU runs the reference interpreter in f32, a GPU runs the lowered program.
+
+use crate::cpu::{Interpreter, Memory};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, GpuExecutable, GpuStore, LimitsChoice, Request};
+use crate::graph::{Arena, Graph, Init, StoreLayout, Value};
+use crate::lower::program::{BufferKey, Place};
+use crate::lower::{Options, lower};
+use crate::rng::Philox;
+use crate::tensor::{Array, ArrayData, DType, TensorType};
+use rand::RngExt;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Where graphs run.
+#[derive(Clone)]
+pub enum Device {
+    /// The reference interpreter, f32, on all cores.
+    Cpu,
+    /// An adapter, through wgpu.
+    Gpu(Gpu),
+}
+
+impl Device {
+    /// Opens what `request` names: `auto`, `gpu`, `software`, `cpu`, or part of an adapter's name.
+    ///
+    /// # Errors
+    /// [`Error::Device`] listing the adapters where nothing fits.
+    ///
+    /// ```
+    /// let device = wavae::Device::open("cpu")?;
+    /// assert!(device.to_string().starts_with("CPU"));
+    /// # Ok::<(), wavae::Error>(())
+    /// ```
+    pub fn open(request: &str) -> Result<Self> {
+        let request: Request = request.parse()?;
+        Ok(match Gpu::open(&request, LimitsChoice::from_env()?)? {
+            Some(gpu) => Self::Gpu(gpu),
+            None => Self::Cpu,
+        })
+    }
+    /// What a user should be told besides the device's name: that it is slow, or why it was chosen.
+    pub fn remark(&self, request: &str) -> Option<String> {
+        match self {
+            Self::Cpu if request != "cpu" => {
+                Some("no hardware graphics adapter was found, so this runs on the CPU device".into())
+            }
+            Self::Gpu(gpu) if gpu.caps().software => {
+                Some("this is a SOFTWARE adapter: it checks kernels, it is not fast; --device cpu is faster".into())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => write!(f, "CPU ({} threads)", rayon::current_num_threads()),
+            Self::Gpu(gpu) => gpu.info().fmt(f),
+        }
+    }
+}
+
+/// Parameters, gradients, moments and states of a model on a device, shared by all of its executables.
+#[derive(Clone)]
+pub struct Store {
+    layout: Arc<StoreLayout>,
+    inner: StoreInner,
+}
+
+#[derive(Clone)]
+enum StoreInner {
+    Cpu(Arc<Mutex<Memory<f32>>>),
+    Gpu(Arc<GpuStore>),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Store {
+    /// Storage for everything that `graphs` declare, laid out by the first; nothing is initialised yet.
+    ///
+    /// # Errors
+    /// [`Error::Name`] where two graphs give one name different types.
+    pub fn new(device: &Device, graphs: &[&Graph]) -> Result<Self> {
+        let layout = StoreLayout::union(graphs)?;
+        let inner = match device {
+            Device::Cpu => StoreInner::Cpu(Arc::new(Mutex::new(Memory::new(&layout)))),
+            Device::Gpu(gpu) => StoreInner::Gpu(Arc::new(GpuStore::new(gpu, &layout))),
+        };
+        Ok(Self { layout: Arc::new(layout), inner })
+    }
+    /// What it holds.
+    pub fn layout(&self) -> &StoreLayout {
+        &self.layout
+    }
+
+    /// Draws every parameter and state of `graph` as declared. Each has a random stream of its own, made from its name,
+    /// so that adding a layer does not change the others.
+    pub fn init(&self, graph: &Graph, seed: u64) -> Result<()> {
+        for (name, ty, init) in graph.initial() {
+            if ty.dtype == DType::F32 {
+                self.write(&name, &Array::f32(ty.shape.clone(), draw(&name, &init, &ty, seed))?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self, arena: Arena, name: &str) -> Result<(TensorType, Place)> {
+        if let Some(p) = self.layout.param(name) {
+            let buffer = BufferKey::Arena(arena, p.shard);
+            let place = Place { buffer, offset: p.offset as u64 * 4, size: p.ty.bytes() as u64 };
+            return Ok((p.ty.clone(), place));
+        }
+        let state = self.layout.states.iter().find(|(n, _)| n == name);
+        let (_, ty) = state.ok_or_else(|| Error::Name(format!("the store holds nothing called {name}")))?;
+        Ok((ty.clone(), Place { buffer: BufferKey::State(name.into()), offset: 0, size: ty.bytes() as u64 }))
+    }
+
+    /// Overwrites the parameter or state `name`.
+    ///
+    /// # Errors
+    /// [`Error::Name`] for an unknown name, [`Error::Shape`] for another type.
+    pub fn write(&self, name: &str, array: &Array) -> Result<()> {
+        let (ty, place) = self.place(Arena::Params, name)?;
+        if array.ty() != ty {
+            return Err(Error::shape(name, format!("is {ty} and cannot take {}", array.ty())));
+        }
+        match &self.inner {
+            StoreInner::Gpu(store) => store.write(&place, array.bytes()),
+            StoreInner::Cpu(memory) => {
+                let mut memory = lock(memory);
+                let buffer = match &place.buffer {
+                    BufferKey::Arena(arena, shard) => memory.arenas.get_mut(&(*arena, *shard)),
+                    _ => memory.states.get_mut(name),
+                };
+                buffer.map_or(Ok(()), |b| b.copy_from(array, place.offset as usize / 4))
+            }
+        }
+    }
+    /// The parameter or state `name`.
+    pub fn read(&self, name: &str) -> Result<Array> {
+        self.read_arena(Arena::Params, name)
+    }
+    /// What `arena` holds for the parameter `name`: its gradient, say.
+    pub fn read_arena(&self, arena: Arena, name: &str) -> Result<Array> {
+        let (ty, place) = self.place(arena, name)?;
+        match &self.inner {
+            StoreInner::Gpu(store) => array_of(&ty, &store.read(&place)?),
+            StoreInner::Cpu(memory) => {
+                let memory = lock(memory);
+                let buffer = match &place.buffer {
+                    BufferKey::Arena(arena, shard) => memory.arenas.get(&(*arena, *shard)),
+                    _ => memory.states.get(name),
+                };
+                let missing = || Error::Name(format!("the store holds nothing called {name}"));
+                Ok(buffer.ok_or_else(missing)?.to_array(&ty, place.offset as usize / 4))
+            }
+        }
+    }
+    /// Names and types of all parameters and floating-point states: what a checkpoint holds.
+    pub fn weights(&self) -> Vec<(String, TensorType)> {
+        let states = self.layout.states.iter().filter(|(_, ty)| ty.dtype == DType::F32).cloned();
+        self.layout.params.iter().map(|p| (p.name.clone(), p.ty.clone())).chain(states).collect()
+    }
+    /// Bytes on the device, as far as they are allocated.
+    pub fn allocated_bytes(&self) -> u64 {
+        match &self.inner {
+            StoreInner::Gpu(store) => store.allocated_bytes(),
+            StoreInner::Cpu(_) => {
+                let arenas: u64 = self.layout.shards.iter().map(|&n| n as u64 * 16).sum();
+                arenas + self.layout.states.iter().map(|(_, ty)| ty.bytes() as u64).sum::<u64>()
+            }
+        }
+    }
+}
+
+fn draw(name: &str, init: &Init, ty: &TensorType, seed: u64) -> Vec<f32> {
+    // FNV-1a: a fixed, well-spread number for a name.
+    let stream = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let mut rng = Philox::new(seed, stream);
+    let len = ty.len();
+    match init {
+        Init::Constant(value) => vec![*value; len],
+        Init::Uniform(bound) => (0..len).map(|_| bound * (2.0 * rng.random::<f32>() - 1.0)).collect(),
+        Init::Normal(sigma) => (0..len).map(|_| sigma * crate::rng::normal(&mut rng)).collect(),
+    }
+}
+
+fn array_of(ty: &TensorType, bytes: &[u8]) -> Result<Array> {
+    let bytes = &bytes[..bytes.len().min(if ty.dtype == DType::U8 { ty.len() } else { ty.bytes() })];
+    let data = match ty.dtype {
+        DType::F32 => ArrayData::F32(bytemuck::pod_collect_to_vec(bytes)),
+        DType::U32 => ArrayData::U32(bytemuck::pod_collect_to_vec(bytes)),
+        DType::U8 => ArrayData::U8(bytes.to_vec()),
+    };
+    Array::new(ty.shape.clone(), data)
+}
+
+/// A graph compiled for a device: write inputs, run, read values.
+pub struct Executable {
+    roots: Vec<(Value, TensorType)>,
+    inputs: HashMap<String, (usize, TensorType)>,
+    plan: String,
+    inner: ExecutableInner,
+}
+
+enum ExecutableInner {
+    Cpu { interpreter: Box<Interpreter<f32>>, memory: Arc<Mutex<Memory<f32>>>, pending: Vec<(u64, Vec<Array>)> },
+    Gpu(Box<GpuExecutable>),
+}
+
+impl Executable {
+    /// Compiles `graph` so that `roots` can be read after a run.
+    ///
+    /// # Errors
+    /// A parameter that `store` lacks, an op the device cannot run, or too little memory.
+    pub fn compile(device: &Device, store: &Store, graph: &Graph, roots: &[Value]) -> Result<Self> {
+        let (inner, plan) = match (device, &store.inner) {
+            (Device::Gpu(gpu), StoreInner::Gpu(gpu_store)) => {
+                let lowered = lower(graph, roots, &store.layout, &Options::new(gpu.caps()))?;
+                let plan = lowered.report.to_string();
+                let exe = GpuExecutable::compile(gpu, gpu_store, lowered.program)?;
+                (ExecutableInner::Gpu(Box::new(exe)), plan)
+            }
+            (Device::Cpu, StoreInner::Cpu(memory)) => {
+                let interpreter = Box::new(Interpreter::new(graph, roots, &store.layout)?);
+                let mib = interpreter.slot_bytes() as f64 / f64::from(1 << 20);
+                let plan = format!("plan: {} nodes on the CPU, {mib:.1} MiB of intermediates", graph.nodes().len());
+                (ExecutableInner::Cpu { interpreter, memory: memory.clone(), pending: vec![] }, plan)
+            }
+            _ => return Err(Error::Device("the store belongs to another device".into())),
+        };
+        let inputs = graph.inputs().into_iter().enumerate();
+        let inputs = inputs.map(|(i, v)| (graph.label(v), (i, graph.ty(v).clone()))).collect();
+        let roots = roots.iter().map(|&v| (v, graph.ty(v).clone())).collect();
+        Ok(Self { roots, inputs, plan, inner })
+    }
+    /// The plan in words: nodes, dispatches, slots, bytes, the largest tensors.
+    pub fn plan(&self) -> &str {
+        &self.plan
+    }
+    /// Whether the graph has an input called `name`.
+    pub fn has_input(&self, name: &str) -> bool {
+        self.inputs.contains_key(name)
+    }
+
+    /// Overwrites the input `name` before the next run.
+    ///
+    /// # Errors
+    /// [`Error::Name`] for an unknown input, [`Error::Shape`] for another type.
+    pub fn write(&mut self, name: &str, array: &Array) -> Result<()> {
+        let (index, ty) = self.inputs.get(name).ok_or_else(|| Error::Name(format!("no input is called {name}")))?;
+        if array.ty() != *ty {
+            return Err(Error::shape(name, format!("is {ty} and cannot take {}", array.ty())));
+        }
+        match &mut self.inner {
+            ExecutableInner::Gpu(exe) => exe.write_input(*index, array.bytes()),
+            ExecutableInner::Cpu { interpreter, .. } => interpreter.write(name, array),
+        }
+    }
+    /// Runs the whole graph once. On a GPU this only submits.
+    ///
+    /// # Errors
+    /// Device errors, also of earlier runs.
+    pub fn run(&mut self) -> Result<()> {
+        match &mut self.inner {
+            ExecutableInner::Gpu(exe) => exe.run(),
+            ExecutableInner::Cpu { interpreter, memory, .. } => interpreter.run(&mut lock(memory)),
+        }
+    }
+    fn root(&self, value: Value) -> Result<usize> {
+        let found = self.roots.iter().position(|(v, _)| *v == value);
+        found.ok_or_else(|| Error::Name(format!("value {} is not a root of this executable", value.index())))
+    }
+    /// A root's value after the last run; waits for the device.
+    pub fn read(&self, value: Value) -> Result<Array> {
+        let root = self.root(value)?;
+        match &self.inner {
+            ExecutableInner::Gpu(exe) => array_of(&self.roots[root].1, &exe.read(&exe.program().outputs[root].place)?),
+            ExecutableInner::Cpu { interpreter, memory, .. } => Ok(interpreter.read(value, &lock(memory))),
+        }
+    }
+    /// Asks for the values of `roots` as they are after the last run, without waiting; [`Executable::collect`] yields
+    /// them under `tag`.
+    pub fn snapshot(&mut self, tag: u64, roots: &[Value]) -> Result<()> {
+        let outputs = roots.iter().map(|&v| self.root(v)).collect::<Result<Vec<_>>>()?;
+        match &mut self.inner {
+            ExecutableInner::Gpu(exe) => exe.snapshot(tag, &outputs),
+            ExecutableInner::Cpu { interpreter, memory, pending } => {
+                let memory = lock(memory);
+                pending.push((tag, roots.iter().map(|&v| interpreter.read(v, &memory)).collect()));
+                Ok(())
+            }
+        }
+    }
+    /// Snapshots that have arrived, by tag; each lists its roots in the order asked. With `wait`, all there are.
+    pub fn collect(&mut self, roots: &[Value], wait: bool) -> Result<Vec<(u64, Vec<Array>)>> {
+        let types = roots.iter().map(|&v| Ok(self.roots[self.root(v)?].1.clone())).collect::<Result<Vec<_>>>()?;
+        match &mut self.inner {
+            ExecutableInner::Cpu { pending, .. } => Ok(std::mem::take(pending)),
+            ExecutableInner::Gpu(exe) => {
+                let arrived = if wait { exe.drain()? } else { exe.collect()? };
+                let arrays = |bytes: Vec<Vec<u8>>| -> Result<Vec<Array>> {
+                    types.iter().zip(&bytes).map(|(ty, b)| array_of(ty, b)).collect()
+                };
+                arrived.into_iter().map(|(tag, bytes)| Ok((tag, arrays(bytes)?))).collect()
+            }
+        }
+    }
+    /// Runs once and times every dispatch: label and milliseconds. Empty on the CPU device.
+    pub fn profile(&mut self) -> Result<Vec<(String, f64)>> {
+        match &mut self.inner {
+            ExecutableInner::Gpu(exe) => exe.profile(),
+            ExecutableInner::Cpu { .. } => Ok(vec![]),
+        }
+    }
+}
