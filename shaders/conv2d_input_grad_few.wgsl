@@ -5,8 +5,9 @@
 // keeps its share of all those sums in registers; a value of dy is fetched once and serves up to TAPS neighbouring pixels.
 // A tree of shuffles adds the lanes at the end. The grid's z is group · classes + class_y · stride_w + class_x.
 //
-// Needs back_w = 1 and at most TAPS filter columns a class: ceil(kw / step_w) ≤ TAPS. TX is a multiple of SG. Correct only
-// where every subgroup has exactly SG invocations: lowering checks the adapter's smallest and largest size.
+// Needs back_w = 1 and at most TAPS filter columns a class: ceil(kw / step_w) ≤ TAPS. TX is a multiple of SG;
+// drivers stop unrolling near TX · TAPS = 32, and then it is several times slower. Correct only where every subgroup has
+// exactly SG invocations: lowering checks the adapter's smallest and largest size.
 //
 // With w_base it also serves conv2d forward of stride 1 and dilation 1 for few output channels: that is this gradient with
 // the filter turned round (w_base = the last tap, w_tap negated), padding kernel - 1 - pad, and the channel roles exchanged.
