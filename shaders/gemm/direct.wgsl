@@ -44,7 +44,7 @@ fn main(
     var k = 0u;
     while k < size.z {
         var at = k_at(k);
-        let run = min(at.run, size.z - k);
+        let run = clamp(at.run, 1u, size.z - k); // never 0: the loop must end
         for (var r = 0u; r < run; r++) {
             var b: array<vec4<f32>, RN>;
             for (var j = 0u; j < RN; j++) {
