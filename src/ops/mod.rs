@@ -3,6 +3,7 @@
 //! A file under here reads: the mathematics, attributes, `infer`, `vjp`, `reference`, `variants`, cases. Nothing here
 //! runs anything: an op describes launches ([`Lowering`]), [`crate::lower`] plans them, [`crate::gpu`] replays them.
 
+pub mod noise;
 pub mod pointwise;
 pub mod reduce;
 pub mod registry;
