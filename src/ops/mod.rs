@@ -4,6 +4,7 @@
 //! runs anything: an op describes launches ([`Lowering`]), [`crate::lower`] plans them, [`crate::gpu`] replays them.
 
 pub mod noise;
+pub mod optimizer;
 pub mod pointwise;
 pub mod reduce;
 pub mod registry;

@@ -30,5 +30,5 @@ pub fn registry() -> &'static [OpEntry] {
             OpEntry { bench: super::$family::bench, ..entry!($family) }
         };
     }
-    &[entry!(noise, bench), entry!(pointwise, bench), entry!(reduce, bench), entry!(reshape)]
+    &[entry!(noise, bench), entry!(optimizer, bench), entry!(pointwise, bench), entry!(reduce, bench), entry!(reshape)]
 }

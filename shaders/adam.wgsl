@@ -1,0 +1,40 @@
+// One step of Adam with decoupled weight decay, in place; nothing changes where the gradients' norm is not finite.
+// One invocation an element, sixty-four a workgroup.
+#import "lib/grid.wgsl"
+#import "lib/finite.wgsl"
+#import "lib/clip.wgsl"
+
+struct Params {
+    len: u32, // elements
+    beta1: f32,
+    beta2: f32,
+    eps: f32,
+    weight_decay: f32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> param: array<f32>; // (len)
+@group(0) @binding(2) var<storage, read_write> m: array<f32>; // (len)
+@group(0) @binding(3) var<storage, read_write> v: array<f32>; // (len)
+@group(0) @binding(4) var<storage, read> grad: array<f32>; // (len)
+@group(0) @binding(5) var<storage, read> hyper: array<f32>; // (4): rate, 1 - beta1^t, 1 - beta2^t, largest norm
+@group(0) @binding(6) var<storage, read> norm: array<f32>; // (1)
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) wid: vec3<u32>,
+    @builtin(num_workgroups) nwg: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = group_index(wid, nwg) * 64u + lane;
+    if i >= p.len || !is_finite(norm[0]) {
+        return;
+    }
+    let rate = hyper[0];
+    let g = grad[i] * clip_factor(norm[0], hyper[3]);
+    let first = p.beta1 * m[i] + (1.0 - p.beta1) * g;
+    let second = p.beta2 * v[i] + (1.0 - p.beta2) * g * g;
+    let step = first / hyper[1] / (sqrt(second / hyper[2]) + p.eps);
+    m[i] = first;
+    v[i] = second;
+    param[i] = param[i] - rate * (p.weight_decay * param[i] + step);
+}
