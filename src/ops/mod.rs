@@ -3,12 +3,18 @@
 //! A file under here reads: the mathematics, attributes, `infer`, `vjp`, `reference`, `variants`, cases. Nothing here
 //! runs anything: an op describes launches ([`Lowering`]), [`crate::lower`] plans them, [`crate::gpu`] replays them.
 
+pub mod concat;
+pub mod gather;
 pub mod noise;
 pub mod optimizer;
+pub mod permute;
 pub mod pointwise;
+pub mod pool;
 pub mod reduce;
 pub mod registry;
 pub mod reshape;
+pub mod slice;
+pub mod view;
 
 use crate::cpu::{Evaluate, View};
 use crate::error::Result;

@@ -30,5 +30,16 @@ pub fn registry() -> &'static [OpEntry] {
             OpEntry { bench: super::$family::bench, ..entry!($family) }
         };
     }
-    &[entry!(noise, bench), entry!(optimizer, bench), entry!(pointwise, bench), entry!(reduce, bench), entry!(reshape)]
+    &[
+        entry!(noise, bench),
+        entry!(optimizer, bench),
+        entry!(pointwise, bench),
+        entry!(reduce, bench),
+        entry!(reshape),
+        entry!(permute, bench),
+        entry!(slice, bench),
+        entry!(concat, bench),
+        entry!(gather, bench),
+        entry!(pool, bench),
+    ]
 }

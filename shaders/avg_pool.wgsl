@@ -1,0 +1,43 @@
+// Mean over windows of an NHWC image, without padding. One invocation an element of y; lanes run along channels.
+#import "lib/grid.wgsl"
+#import "epilogue/identity.wgsl"
+
+struct Params {
+    len: u32, // elements of y
+    height: u32, // of x
+    width: u32, // of x
+    out_height: u32,
+    out_width: u32,
+    channels: u32,
+    window: u32, // extent of a window, both ways
+    stride: u32, // between windows, both ways
+    scale: f32, // 1 / window²
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>; // (batch, height, width, channels)
+@group(0) @binding(2) var<storage, read_write> y: array<f32>; // (batch, out_height, out_width, channels)
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) wid: vec3<u32>,
+    @builtin(num_workgroups) nwg: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = group_index(wid, nwg) * 64u + lane;
+    if i >= p.len {
+        return;
+    }
+    let pixel = i / p.channels;
+    let line = pixel / p.out_width;
+    let image = line / p.out_height;
+    let top = (line - image * p.out_height) * p.stride;
+    let left = (pixel - line * p.out_width) * p.stride;
+    let corner = ((image * p.height + top) * p.width + left) * p.channels + (i - pixel * p.channels);
+    var sum = 0.0;
+    for (var u = 0u; u < p.window; u++) {
+        for (var v = 0u; v < p.window; v++) {
+            sum += x[corner + (u * p.width + v) * p.channels];
+        }
+    }
+    y[i] = epilogue(sum * p.scale, i);
+}

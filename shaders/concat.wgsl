@@ -1,0 +1,26 @@
+// Joins two to four tensors along one axis. One invocation an element of y, which finds its tensor by comparing its place
+// in the row with where each tensor ends.
+#import "lib/grid.wgsl"
+#import "epilogue/identity.wgsl"
+#import "concat/four.wgsl"
+
+struct Params {
+    ends: vec4<u32>, // where each tensor ends in a row; ends of absent tensors are unused
+    len: u32, // elements of y
+    row: u32, // elements of y from the axis inwards
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>; // (len / row, row)
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) wid: vec3<u32>,
+    @builtin(num_workgroups) nwg: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = group_index(wid, nwg) * 64u + lane;
+    if i >= p.len {
+        return;
+    }
+    y[i] = epilogue(piece(i / p.row, i % p.row), i);
+}

@@ -1,0 +1,32 @@
+// Rows of a table of bytes by index, as floats: y[b, d] = scale · x[min(index[b], rows - 1), d] + shift. The table is packed
+// four bytes to a word, lowest first, across rows, so a row may begin inside a word. One invocation an element of y.
+#import "lib/grid.wgsl"
+#import "epilogue/identity.wgsl"
+
+struct Params {
+    len: u32, // elements of y
+    row: u32, // elements of a row
+    last: u32, // the table's last row: indices past it read it
+    scale: f32,
+    shift: f32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<u32>; // (last + 1, row) bytes
+@group(0) @binding(2) var<storage, read> index: array<u32>; // (len / row)
+@group(0) @binding(3) var<storage, read_write> y: array<f32>; // (len / row, row)
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) wid: vec3<u32>,
+    @builtin(num_workgroups) nwg: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = group_index(wid, nwg) * 64u + lane;
+    if i >= p.len {
+        return;
+    }
+    let b = i / p.row;
+    let at = min(index[b], p.last) * p.row + (i - b * p.row);
+    let byte = (x[at / 4u] >> (at % 4u * 8u)) & 255u;
+    y[i] = epilogue(f32(byte) * p.scale + p.shift, i);
+}

@@ -1,0 +1,32 @@
+// Reads a tensor through strides: y[i] = x[offset + Σₖ (i / div % modulo) · stride]. Serves permute, slice and nearest
+// upsampling, which differ only in their terms. One invocation an element; nothing is staged.
+#import "lib/grid.wgsl"
+#import "epilogue/identity.wgsl"
+
+const TERMS: u32 = 1u; // spec
+
+struct Params {
+    terms: array<vec4<u32>, 6>, // (div, modulo, stride, 0) of runs of axes; those past TERMS are unused
+    len: u32, // elements of y
+    offset: u32, // element of x that y[0] is
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>; // any shape
+@group(0) @binding(2) var<storage, read_write> y: array<f32>; // (len)
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) wid: vec3<u32>,
+    @builtin(num_workgroups) nwg: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = group_index(wid, nwg) * 64u + lane;
+    if i >= p.len {
+        return;
+    }
+    var at = p.offset;
+    for (var k = 0u; k < TERMS; k++) {
+        at += i / p.terms[k].x % p.terms[k].y * p.terms[k].z;
+    }
+    y[i] = epilogue(x[at], i);
+}
