@@ -1,0 +1,105 @@
+//! The parameters of each kernel are written twice, as a `#[repr(C)]` struct in Rust and as a struct in WGSL. This table
+//! holds one against the other: same fields, same order, same offsets, same sizes. Fields called `pad…` are left out.
+//!
+//! Adding a kernel: one line in [`table`]. A kernel that an op launches without a line here fails the second test.
+
+use std::collections::BTreeMap;
+use std::mem::offset_of;
+use wavae::lower::assemble::Assembly;
+use wavae::lower::caps::Caps;
+use wavae::lower::shader::Shader;
+use wavae::ops::{concat, gather, noise, optimizer, pool, reduce, registry, slice, view};
+
+/// A parameter struct as Rust lays it out.
+struct Row {
+    kernel: &'static str,
+    params: &'static str,
+    size: usize,
+    /// Name, offset, size.
+    fields: Vec<(String, usize, usize)>,
+}
+
+fn size_of_field<P, F>(_: impl Fn(&P) -> &F) -> usize {
+    size_of::<F>()
+}
+
+macro_rules! row {
+    ($kernel:literal: $params:ty { $($field:ident),* }) => {
+        Row {
+            kernel: $kernel,
+            params: stringify!($params),
+            size: size_of::<$params>(),
+            fields: vec![$((
+                stringify!($field).to_string(),
+                offset_of!($params, $field),
+                size_of_field(|p: &$params| &p.$field),
+            )),*],
+        }
+    };
+}
+
+#[rustfmt::skip]
+fn table() -> Vec<Row> {
+    vec![
+        row!("adam": optimizer::AdamParams { len, beta1, beta2, eps, weight_decay }),
+        row!("avg_pool": pool::PoolParams { len, height, width, out_height, out_width, channels, window, stride, scale }),
+        row!("avg_pool_grad": pool::PoolParams { len, height, width, out_height, out_width, channels, window, stride, scale }),
+        row!("concat": concat::ConcatParams { ends, len, row }),
+        row!("ema": optimizer::EmaParams { len, momentum }),
+        row!("embed": slice::EmbedParams { len, row, start, size }),
+        row!("gather": gather::GatherParams { len, row, last }),
+        row!("gather_u8": gather::GatherU8Params { len, row, last, scale, shift }),
+        row!("noise": noise::NoiseParams { len, stream, threshold }),
+        row!("reduce": reduce::ReduceParams { keep, fold, outs, len, chunks, scale }),
+        row!("reduce_second": reduce::SecondParams { outs, chunks, div, stride, scale }),
+        row!("sgd": optimizer::SgdParams { len, momentum, weight_decay }),
+        row!("view": view::ViewParams { terms, len, offset }),
+    ]
+}
+
+/// The kernel with its defaults; specialisation changes no parameters.
+fn assemble(kernel: &str) -> std::sync::Arc<Shader> {
+    Assembly { kernel, ..Default::default() }.assemble().unwrap_or_else(|e| panic!("{e}"))
+}
+
+#[test]
+fn rust_and_wgsl_agree_on_every_parameter() {
+    for Row { kernel, params, size, fields } in table() {
+        let shader = assemble(kernel);
+        let wgsl: Vec<(String, usize, usize)> = shader
+            .uniform_fields(0)
+            .into_iter()
+            .filter(|f| !f.name.starts_with("pad"))
+            .map(|f| (f.name, f.offset as usize, f.size as usize))
+            .collect();
+        assert_eq!(fields, wgsl, "{params} and the Params of shaders/{kernel}.wgsl: (field, offset, size)");
+        let uniform = shader.layout()[0].uniform.unwrap_or(0) as usize;
+        let blocks = (size.next_multiple_of(16), uniform.next_multiple_of(16));
+        assert_eq!(blocks.0, blocks.1, "bytes of {params} and of the Params of shaders/{kernel}.wgsl, in whole 16s");
+    }
+}
+
+#[test]
+fn every_launched_kernel_is_in_the_table() {
+    let rows: BTreeMap<&str, usize> = table().into_iter().map(|row| (row.kernel, row.size)).collect();
+    let subgroups = Caps { subgroup: Some(32), ..Caps::minimum() };
+    let software = Caps { software: true, subgroup: Some(8), ..Caps::minimum() };
+    for entry in registry() {
+        for case in (entry.cases)() {
+            let types = case.types();
+            let out = case.op.infer(&types).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+            for caps in [Caps::minimum(), subgroups.clone(), software.clone()] {
+                for launch in case.op.variants(&types, &out, &caps).into_iter().flat_map(|lowering| lowering.passes) {
+                    let kernel = launch.kernel;
+                    let size = rows.get(kernel).unwrap_or_else(|| {
+                        panic!(
+                            "{} launches {kernel}: add its parameter struct to the table in tests/params.rs",
+                            entry.name
+                        )
+                    });
+                    assert_eq!(launch.params.len(), *size, "{kernel} is launched with another struct than the table's");
+                }
+            }
+        }
+    }
+}
