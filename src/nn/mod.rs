@@ -1,0 +1,68 @@
+//! Layers. A layer is a description: [`Module::forward`] declares its parameters under the graph's current scope and
+//! appends its nodes; input sizes are read off the graph, so only output sizes are given. Layers own no tensors and know
+//! no devices. Parameter names follow PyTorch: `encoder.conv1.weight`, `.bias`.
+
+mod activation;
+mod conv;
+mod init;
+mod linear;
+mod norm;
+mod residual;
+mod shape;
+
+use crate::error::Result;
+use crate::graph::{Graph, Value};
+use std::fmt::Debug;
+
+pub use activation::Activation;
+pub use conv::{Conv, ConvTranspose};
+pub use init::Start;
+pub use linear::Linear;
+pub use norm::{BatchNorm, GroupNorm};
+pub use residual::Residual;
+pub use shape::{AvgPool, Flatten, Unflatten, Upsample};
+
+/// Whether a layer that behaves differently in training is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Batch statistics, which also update the running ones.
+    Train,
+    /// Running statistics; nothing is updated.
+    Eval,
+}
+
+/// A layer or a stack of layers: one tensor in, one out.
+pub trait Module: Debug + Send + Sync {
+    /// Appends the layer applied to `x`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) with the layer's dotted path where `x` does not fit.
+    fn forward(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Value>;
+}
+
+/// Layers one after another, each in the scope of its name.
+#[derive(Debug, Default)]
+pub struct Sequential {
+    layers: Vec<(String, Box<dyn Module>)>,
+}
+
+impl Sequential {
+    /// An empty stack: the identity.
+    pub fn new() -> Self {
+        Self::default()
+    }
+    /// Appends `layer` under `name`.
+    pub fn then(mut self, name: impl Into<String>, layer: impl Module + 'static) -> Self {
+        self.layers.push((name.into(), Box::new(layer)));
+        self
+    }
+}
+
+impl Module for Sequential {
+    fn forward(&self, g: &mut Graph, mut x: Value, mode: Mode) -> Result<Value> {
+        for (name, layer) in &self.layers {
+            x = g.scoped(name, |g| layer.forward(g, x, mode))?;
+        }
+        Ok(x)
+    }
+}

@@ -1,0 +1,21 @@
+//! Training: optimizers and schedules, the loop, metrics, checkpoints, evaluation over a set. The only place with a loop
+//! over steps; what a step computes is a graph built by [`crate::vae`].
+
+mod checkpoint;
+mod diagnose;
+mod evaluator;
+mod metrics;
+mod optimizer;
+mod progress;
+mod schedule;
+mod source;
+mod trainer;
+
+pub use checkpoint::{load, save};
+pub use evaluator::{Evaluator, Figures};
+pub use metrics::{Metrics, Record};
+pub use optimizer::Optimizer;
+pub use progress::Progress;
+pub use schedule::{Beta, Rate};
+pub use source::Source;
+pub use trainer::{Config, OnNonFinite, Trainer};

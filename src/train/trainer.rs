@@ -1,0 +1,258 @@
+//! The training loop.
+
+use super::diagnose::first_non_finite;
+use super::source::Feed;
+use super::{Beta, Evaluator, Figures, Metrics, Optimizer, Progress, Rate, Record, Source};
+use crate::data::ImageSet;
+use crate::device::{Device, Executable, Store};
+use crate::error::{Error, Result};
+use crate::graph::{Def, Graph, Value};
+use crate::nn::Mode;
+use crate::tensor::Array;
+use crate::vae::Vae;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// What to do when a step's gradient is not finite. The weights are safe either way: such an update is never applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnNonFinite {
+    /// Stop with an error that names the first value that is not finite.
+    #[default]
+    Abort,
+    /// Say so and go on.
+    Skip,
+}
+
+/// How to train.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// Steps.
+    pub steps: u64,
+    /// Images a step.
+    pub batch: usize,
+    /// Fixes initial weights, batches and noise.
+    pub seed: u64,
+    /// The optimizer.
+    pub optimizer: Optimizer,
+    /// Its rate.
+    pub rate: Rate,
+    /// Weight of the KL.
+    pub beta: Beta,
+    /// Global norm that gradients are clipped to; 0 for no clipping.
+    pub clip: f32,
+    /// Steps between validations; 0 for one at the end only.
+    pub validate_every: u64,
+    /// Non-finite values.
+    pub non_finite: OnNonFinite,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            steps: 1000,
+            batch: 64,
+            seed: 0,
+            optimizer: Optimizer::default(),
+            rate: Rate { peak: 1e-3, warmup: 20, floor: 0.1 },
+            beta: Beta::Constant(1.0),
+            clip: 0.0,
+            validate_every: 0,
+            non_finite: OnNonFinite::Abort,
+        }
+    }
+}
+
+/// A model in training on a device.
+pub struct Trainer {
+    config: Config,
+    graph: Graph,
+    store: Store,
+    exe: Executable,
+    feed: Feed,
+    evaluator: Evaluator,
+    /// loss, elbo, reconstruction, kl, gradient norm.
+    watched: Vec<Value>,
+    step: u64,
+    start: Instant,
+    /// Inputs of steps whose figures have not arrived.
+    recent: VecDeque<(u64, Vec<(String, Array)>)>,
+}
+
+impl Trainer {
+    /// Builds the training and evaluation graphs, compiles them on `device`, draws the weights and uploads the data.
+    ///
+    /// # Errors
+    /// Parts that do not fit together, too few images, too little memory.
+    pub fn new(device: &Device, vae: &Vae, source: &Source, image: [usize; 3], config: Config) -> Result<Self> {
+        let mut graph = Graph::new();
+        let x = source.batch(&mut graph, config.batch)?;
+        let terms = vae.terms(&mut graph, x, Mode::Train)?;
+        let params = graph.params();
+        let grads = graph.grad(terms.loss, &params)?;
+        for (&param, &grad) in params.iter().zip(&grads) {
+            graph.store_grad(param, grad)?;
+        }
+        let layout = graph.layout();
+        let norm = config.optimizer.update(&mut graph, &layout)?;
+        let mut evaluator = Evaluator::new(vae, config.batch, image)?;
+        let [bound, decode] = evaluator.graphs();
+        let store = Store::new(device, &[&graph, bound, decode])?;
+        store.init(&graph, config.seed)?;
+        let watched = vec![terms.loss, terms.elbo, terms.reconstruction, terms.kl, norm];
+        let exe = Executable::compile(device, &store, &graph, &watched)?;
+        evaluator.compile(device, &store)?;
+        let feed = source.open(&store, config.batch, config.seed)?;
+        let recent = VecDeque::new();
+        Ok(Self { config, graph, store, exe, feed, evaluator, watched, step: 0, start: Instant::now(), recent })
+    }
+    /// The weights.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+    /// The plan of the training step, in words.
+    pub fn plan(&self) -> &str {
+        self.exe.plan()
+    }
+    /// The training graph.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+    /// Steps done.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+    /// Runs the model outside training.
+    pub fn evaluator(&mut self) -> &mut Evaluator {
+        &mut self.evaluator
+    }
+    /// Trainable numbers.
+    pub fn parameter_count(&self) -> usize {
+        self.graph.params().into_iter().map(|v| self.graph.ty(v).len()).sum()
+    }
+    /// The gradient of the last step for every parameter, by dotted path.
+    pub fn gradients(&self) -> Result<Vec<(String, Array)>> {
+        let mut grads = vec![];
+        for v in self.graph.params() {
+            if let Def::Param { name, .. } = &self.graph.node(v).def {
+                grads.push((name.clone(), self.store.read_arena(crate::graph::Arena::Grads, name)?));
+            }
+        }
+        Ok(grads)
+    }
+    /// Times every dispatch of a step: label and milliseconds. It runs a step.
+    pub fn profile(&mut self) -> Result<Vec<(String, f64)>> {
+        self.write_step()?;
+        self.step += 1;
+        self.exe.profile()
+    }
+
+    fn write_step(&mut self) -> Result<()> {
+        let mut inputs = self.feed.write(self.step, &mut self.exe)?;
+        let rate = self.config.rate.at(self.step, self.config.steps);
+        let clip = if self.config.clip > 0.0 { self.config.clip } else { f32::MAX };
+        let hyper = self.config.optimizer.hyper(rate, self.step + 1, clip);
+        let (seed, step) = (self.config.seed, self.step);
+        let state = vec![seed as u32, (seed >> 32) as u32, step as u32, (step >> 32) as u32];
+        let scalars = [
+            ("optimizer", Array::f32([4], hyper.to_vec())?),
+            ("beta", Array::f32([], vec![self.config.beta.at(step)])?),
+            ("rng", Array::u32([4], state)?),
+        ];
+        for (name, array) in scalars {
+            if self.exe.has_input(name) {
+                self.exe.write(name, &array)?;
+                inputs.push((name.to_string(), array));
+            }
+        }
+        self.recent.push_back((self.step + 1, inputs));
+        Ok(())
+    }
+
+    /// Submits one step; its figures arrive with [`Trainer::records`].
+    pub fn advance(&mut self) -> Result<()> {
+        self.write_step()?;
+        self.exe.run()?;
+        self.step += 1;
+        self.exe.snapshot(self.step, &self.watched)
+    }
+
+    /// The figures of steps that have arrived since the last call; with `wait`, of all steps.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] naming the first value that is not finite, under [`OnNonFinite::Abort`].
+    pub fn records(&mut self, wait: bool) -> Result<Vec<Record>> {
+        let mut records = vec![];
+        for (step, arrays) in self.exe.collect(&self.watched, wait)? {
+            let figure = |k: usize| arrays[k].as_f32().first().copied().unwrap_or(f32::NAN);
+            let record = Record {
+                kind: "train",
+                step,
+                seconds: self.start.elapsed().as_secs_f64(),
+                loss: figure(0),
+                elbo: figure(1),
+                reconstruction: figure(2),
+                kl: figure(3),
+                beta: self.config.beta.at(step - 1),
+                grad_norm: Some(figure(4)),
+            };
+            let finite = (0..arrays.len()).all(|k| figure(k).is_finite());
+            let inputs = self.recent.iter().find(|(s, _)| *s == step).map(|(_, inputs)| inputs.clone());
+            self.recent.retain(|(s, _)| *s > step);
+            if !finite && self.config.non_finite == OnNonFinite::Abort {
+                let roots = self.watched.clone();
+                let cause = first_non_finite(&self.graph, &roots, &self.store, &inputs.unwrap_or_default())?;
+                let advice = "a smaller learning rate, gradient clipping or other data may help";
+                return Err(Error::NonFinite(format!(
+                    "step {step}: {cause}; the weights are those before it; {advice}"
+                )));
+            }
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    /// The bound over `set`.
+    pub fn validate(&mut self, set: &ImageSet) -> Result<Figures> {
+        self.evaluator.figures(set, self.config.seed)
+    }
+
+    /// Trains to the last step, with validations on `valid`, records to `metrics` and progress to the user.
+    pub fn run(&mut self, valid: Option<&ImageSet>, metrics: &mut Metrics, progress: &mut Progress) -> Result<()> {
+        self.start = Instant::now();
+        while self.step < self.config.steps {
+            self.advance()?;
+            let last = self.step == self.config.steps;
+            for record in self.records(last)? {
+                if !record.loss.is_finite() {
+                    progress.note(&format!("step {}: the gradient is not finite; the update was skipped", record.step));
+                }
+                progress.show(&record);
+                metrics.push(record)?;
+            }
+            let every = self.config.validate_every;
+            if let Some(set) = valid.filter(|_| last || (every > 0 && self.step.is_multiple_of(every))) {
+                let Figures { elbo, reconstruction, kl, .. } = self.validate(set)?;
+                let beta = self.config.beta.at(self.step - 1);
+                let loss = (reconstruction + f64::from(beta) * kl) as f32;
+                let record = Record {
+                    kind: "valid",
+                    step: self.step,
+                    seconds: self.start.elapsed().as_secs_f64(),
+                    loss,
+                    elbo: elbo as f32,
+                    reconstruction: reconstruction as f32,
+                    kl: kl as f32,
+                    beta,
+                    grad_norm: None,
+                };
+                progress.note(&format!(
+                    "step {}: validation ELBO {elbo:.1}, reconstruction {reconstruction:.1}, KL {kl:.1} nats/image",
+                    self.step
+                ));
+                metrics.push(record)?;
+            }
+        }
+        progress.finish();
+        Ok(())
+    }
+}

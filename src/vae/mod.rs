@@ -1,0 +1,100 @@
+//! A variational autoencoder, composed: encoder × posterior × prior × decoder × likelihood × objective. Each part is a
+//! small type with one file; a published variant is a combination. Parts only build graph: no training loop, no device.
+
+mod likelihood;
+mod objective;
+mod posterior;
+mod prior;
+
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Value};
+use crate::nn::{Mode, Module};
+use crate::tensor::TensorType;
+
+pub use likelihood::{BernoulliLogits, GaussianPixels, Likelihood, Spread};
+pub use objective::Elbo;
+pub use posterior::{Delta, DiagonalGaussian, Latent, Posterior};
+pub use prior::{Prior, StandardNormal};
+
+/// The six parts. See the module.
+#[derive(Debug)]
+pub struct Vae {
+    /// x → features [B, F].
+    pub encoder: Box<dyn Module>,
+    /// Features → q(z|x).
+    pub posterior: Box<dyn Posterior>,
+    /// p(z).
+    pub prior: Box<dyn Prior>,
+    /// z [B, L] → what the likelihood takes.
+    pub decoder: Box<dyn Module>,
+    /// p(x|z).
+    pub likelihood: Box<dyn Likelihood>,
+    /// How the terms become a loss.
+    pub objective: Elbo,
+}
+
+/// What [`Vae::terms`] yields. Batch means unless said; all in nats per example.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// What is minimised: a scalar.
+    pub loss: Value,
+    /// The evidence lower bound, whatever β and free bits are: a scalar.
+    pub elbo: Value,
+    /// −ln p(x|z): a scalar.
+    pub reconstruction: Value,
+    /// KL(q(z|x) ‖ p(z)): a scalar.
+    pub kl: Value,
+    /// −ln p(x|z) of each example: [B].
+    pub reconstruction_each: Value,
+    /// KL of each example and latent dimension: [B, L].
+    pub kl_each: Value,
+    /// The sample and its distribution.
+    pub latent: Latent,
+    /// E[x|z], shaped as x.
+    pub mean: Value,
+}
+
+impl Vae {
+    /// The model in one picture: encodes `x` [B, …], samples, decodes, and weighs the terms.
+    ///
+    /// Inputs it declares: `rng` (`U32` [4]: seed, step) where the posterior samples, `beta` (a scalar).
+    pub fn terms(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Terms> {
+        let latent = self.encode(g, x, mode)?;
+        let decoded = g.scoped("decoder", |g| self.decoder.forward(g, latent.z, mode))?;
+        if g.shape(decoded) != g.shape(x) {
+            let message = format!("the decoder yields {}, the data is {}", g.shape(decoded), g.shape(x));
+            return Err(Error::shape("vae", message));
+        }
+        g.scoped("objective", |g| {
+            let log_prob = self.likelihood.log_prob(g, decoded, x)?;
+            let log_prob = g.per_example(log_prob)?;
+            let reconstruction_each = g.scale(log_prob, -1.0)?;
+            let reconstruction = g.mean_all(reconstruction_each)?;
+            let kl_each = self.prior.kl(g, &latent)?;
+            let kl_dims = g.mean(kl_each, &[0])?;
+            let kl = g.sum_all(kl_dims)?;
+            let bound = g.add(reconstruction, kl)?;
+            let elbo = g.scale(bound, -1.0)?;
+            let loss = self.objective.loss(g, reconstruction, kl_dims)?;
+            let mean = self.likelihood.mean(g, decoded)?;
+            Ok(Terms { loss, elbo, reconstruction, kl, reconstruction_each, kl_each, latent, mean })
+        })
+    }
+
+    /// q(z|x) and a sample of it.
+    pub fn encode(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Latent> {
+        let features = g.scoped("encoder", |g| self.encoder.forward(g, x, mode))?;
+        g.scoped("posterior", |g| self.posterior.infer(g, features))
+    }
+
+    /// E[x|z] for z [B, L].
+    pub fn decode(&self, g: &mut Graph, z: Value, mode: Mode) -> Result<Value> {
+        let decoded = g.scoped("decoder", |g| self.decoder.forward(g, z, mode))?;
+        g.scoped("objective", |g| self.likelihood.mean(g, decoded))
+    }
+}
+
+/// The graph's noise state: `U32` [4] = (seed, step), each low word first.
+pub(crate) fn noise_state(g: &mut Graph) -> Result<Value> {
+    g.input("rng", TensorType::u32([4]))
+}

@@ -1,0 +1,30 @@
+//! Objectives: how the terms of the bound become a loss.
+
+use crate::error::Result;
+use crate::graph::{Graph, Value};
+use crate::tensor::TensorType;
+
+/// −ELBO with a weight and a floor on the KL: loss = reconstruction + β · Σ_d max(KL_d, free_bits). β is the input `beta`,
+/// so that a schedule can move it (Higgins 2017; Bowman 2016, arXiv 1511.06349); KL_d is the batch mean of dimension d
+/// and `free_bits` its floor in nats (Kingma 2016, arXiv 1606.04934, section C.8).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Elbo {
+    /// Nats of KL that each latent dimension has for free.
+    pub free_bits: f32,
+}
+
+impl Elbo {
+    /// The loss from the batch means `reconstruction` [] and `kl_dims` [L].
+    pub(super) fn loss(&self, g: &mut Graph, reconstruction: Value, kl_dims: Value) -> Result<Value> {
+        let beta = g.input("beta", TensorType::f32([]))?;
+        let floored = if self.free_bits > 0.0 {
+            let floor = g.full([], self.free_bits)?;
+            g.maximum(kl_dims, floor)?
+        } else {
+            kl_dims
+        };
+        let kl = g.sum_all(floored)?;
+        let weighted = g.mul(kl, beta)?;
+        g.add(reconstruction, weighted)
+    }
+}

@@ -1,0 +1,78 @@
+//! Posteriors: from the encoder's features to q(z|x).
+
+use super::noise_state;
+use crate::dist::Normal;
+use crate::error::Result;
+use crate::graph::{Graph, Value};
+use crate::nn::{Linear, Mode, Module, Start};
+use std::fmt::Debug;
+
+/// A sample of the posterior and what it was drawn from.
+#[derive(Clone, Copy, Debug)]
+pub struct Latent {
+    /// The sample, [B, L].
+    pub z: Value,
+    /// The posterior's mean μ, [B, L].
+    pub mu: Value,
+    /// The distribution; `None` for a point.
+    pub q: Option<Normal>,
+}
+
+/// How features become a latent distribution.
+pub trait Posterior: Debug + Send + Sync {
+    /// q(z|x) from `features` [B, F], and a sample.
+    fn infer(&self, g: &mut Graph, features: Value) -> Result<Latent>;
+    /// Latent dimensions L.
+    fn latent(&self) -> usize;
+}
+
+/// N(μ, diag σ²) with a linear head each for μ (`mu`) and ln σ² (`logvar`), the latter clamped so that no early step
+/// explodes (Kingma & Welling 2013, arXiv 1312.6114).
+#[derive(Clone, Copy, Debug)]
+pub struct DiagonalGaussian {
+    /// L.
+    pub latent: usize,
+    /// Limits of ln σ².
+    pub logvar: (f32, f32),
+}
+
+impl DiagonalGaussian {
+    /// `latent` dimensions, ln σ² in [−12, 6].
+    pub fn new(latent: usize) -> Self {
+        Self { latent, logvar: (-12.0, 6.0) }
+    }
+}
+
+impl Posterior for DiagonalGaussian {
+    fn infer(&self, g: &mut Graph, features: Value) -> Result<Latent> {
+        let head = |g: &mut Graph, name: &str| {
+            g.scoped(name, |g| Linear::new(self.latent).start(Start::Xavier).forward(g, features, Mode::Train))
+        };
+        let mu = head(g, "mu")?;
+        let raw = head(g, "logvar")?;
+        let logvar = g.clamp(raw, self.logvar.0, self.logvar.1)?;
+        let q = Normal { mu, logvar };
+        let rng = noise_state(g)?;
+        Ok(Latent { z: q.rsample(g, rng)?, mu, q: Some(q) })
+    }
+    fn latent(&self) -> usize {
+        self.latent
+    }
+}
+
+/// A point: z = μ. With it the model is a deterministic autoencoder and the KL is 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Delta {
+    /// L.
+    pub latent: usize,
+}
+
+impl Posterior for Delta {
+    fn infer(&self, g: &mut Graph, features: Value) -> Result<Latent> {
+        let mu = g.scoped("mu", |g| Linear::new(self.latent).forward(g, features, Mode::Train))?;
+        Ok(Latent { z: mu, mu, q: None })
+    }
+    fn latent(&self) -> usize {
+        self.latent
+    }
+}
