@@ -8,7 +8,7 @@ use std::mem::offset_of;
 use wavae::lower::assemble::Assembly;
 use wavae::lower::caps::Caps;
 use wavae::lower::shader::Shader;
-use wavae::ops::{concat, gather, noise, optimizer, pool, reduce, registry, slice, view};
+use wavae::ops::{concat, gather, matmul, noise, optimizer, pool, reduce, registry, slice, view};
 
 /// A parameter struct as Rust lays it out.
 struct Row {
@@ -49,10 +49,12 @@ fn table() -> Vec<Row> {
         row!("embed": slice::EmbedParams { len, row, start, size }),
         row!("gather": gather::GatherParams { len, row, last }),
         row!("gather_u8": gather::GatherU8Params { len, row, last, scale, shift }),
+        row!("matmul": matmul::MatmulParams { m, n, k, a_batch, a_row, a_col, b_batch, b_row, b_col }),
         row!("noise": noise::NoiseParams { len, stream, threshold }),
         row!("reduce": reduce::ReduceParams { keep, fold, outs, len, chunks, scale }),
         row!("reduce_second": reduce::SecondParams { outs, chunks, div, stride, scale }),
         row!("sgd": optimizer::SgdParams { len, momentum, weight_decay }),
+        row!("split_sum": matmul::SplitSumParams { len, splits }),
         row!("view": view::ViewParams { terms, len, offset }),
     ]
 }

@@ -11,7 +11,7 @@ use crate::tensor::TensorType;
 
 pub use interpreter::Interpreter;
 pub use memory::{Buffer, Memory};
-pub use real::{Real, Strided};
+pub use real::{Real, Strided, Threads};
 
 /// A borrowed tensor of a reference: real numbers of type `T`, or indices or bytes.
 #[derive(Clone, Copy, Debug)]

@@ -71,7 +71,17 @@ pub trait Real:
         c: &mut [Self],
         c_row: usize,
         accumulate: bool,
+        threads: Threads,
     );
+}
+
+/// Where a matrix product runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// On all threads where it is large enough.
+    All,
+    /// On the calling thread: for callers that are parallel themselves.
+    One,
 }
 
 /// A matrix inside a slice: element (i, j) at `data[i·row + j·col]`.
@@ -126,13 +136,14 @@ macro_rules! real {
                 c: &mut [Self],
                 c_row: usize,
                 accumulate: bool,
+                threads: Threads,
             ) {
                 assert!(a.data.len() >= extent(m, k, a.row, a.col), "matmul: a is too short");
                 assert!(b.data.len() >= extent(k, n, b.row, b.col), "matmul: b is too short");
                 assert!(c.len() >= extent(m, n, c_row, 1), "matmul: c is too short");
-                let parallelism = match m * k * n {
-                    0..32_768 => gemm::Parallelism::None,
-                    _ => gemm::Parallelism::Rayon(0),
+                let parallelism = match threads {
+                    Threads::All if m * k * n >= 32_768 => gemm::Parallelism::Rayon(0),
+                    _ => gemm::Parallelism::None,
                 };
                 // SAFETY: the asserts above keep every element that gemm reads or writes inside its slice.
                 unsafe {

@@ -5,6 +5,8 @@
 
 pub mod concat;
 pub mod gather;
+mod gemm;
+pub mod matmul;
 pub mod noise;
 pub mod optimizer;
 pub mod permute;

@@ -41,5 +41,6 @@ pub fn registry() -> &'static [OpEntry] {
         entry!(concat, bench),
         entry!(gather, bench),
         entry!(pool, bench),
+        entry!(matmul, bench),
     ]
 }

@@ -1,0 +1,111 @@
+//! Which core (`shaders/gemm/`) and which tile a matrix-product kernel runs with: the choice shared by matmul and conv.
+
+use super::Launch;
+use crate::lower::caps::Caps;
+
+/// A schedule under `shaders/gemm/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Core {
+    /// Asks nothing of the device.
+    Direct,
+    /// One subgroup a workgroup, lanes along the columns.
+    Subgroup,
+    /// One subgroup a workgroup, lanes along k: for few columns.
+    Dot,
+}
+
+/// A core with its tile.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tile {
+    /// The variant's name.
+    pub name: &'static str,
+    core: Core,
+    /// Invocations a workgroup.
+    lanes: u32,
+    /// Blocks of four rows and of four columns an invocation; rows and columns themselves for the dot core.
+    blocks: [u32; 2],
+    /// GFLOP/s where nothing is wasted: measured on lavapipe for the subgroup core, otherwise only an order.
+    rate: f64,
+}
+
+/// (name, blocks of rows, blocks of columns, GFLOP/s of a 512³ product on two cores of a software adapter).
+const SUBGROUP: [(&str, u32, u32, f64); 7] = [
+    ("subgroup 1x1", 1, 1, 17.0),
+    ("subgroup 1x4", 1, 4, 24.0),
+    ("subgroup 2x1", 2, 1, 28.0),
+    ("subgroup 2x4", 2, 4, 36.0),
+    ("subgroup 4x1", 4, 1, 39.0),
+    ("subgroup 4x2", 4, 2, 46.0),
+    ("subgroup 8x1", 8, 1, 44.0),
+];
+
+/// Workgroups that fill the device.
+pub(super) fn enough_groups(caps: &Caps) -> u64 {
+    if caps.software { 4 } else { 256 }
+}
+
+impl Tile {
+    fn size(&self) -> [u64; 2] {
+        let [m, n] = self.blocks.map(u64::from);
+        match self.core {
+            Core::Dot => [m, n],
+            _ => [4 * m, 4 * n * u64::from(self.lanes)],
+        }
+    }
+
+    /// Workgroups for an m × n product.
+    pub fn groups(&self, [m, n]: [usize; 2]) -> u64 {
+        let [rows, cols] = self.size();
+        (m as u64).div_ceil(rows) * (n as u64).div_ceil(cols)
+    }
+
+    /// What the tile achieves on `depth` m × n products: its rate, less what overhangs the edges and what idles.
+    fn score(&self, [m, n]: [usize; 2], depth: u64, caps: &Caps) -> f64 {
+        let [rows, cols] = self.size();
+        let groups = self.groups([m, n]);
+        let used = (m * n) as f64 / (groups * rows * cols) as f64;
+        self.rate * used * ((groups * depth) as f64 / enough_groups(caps) as f64).min(1.0)
+    }
+
+    /// `launch`, of a kernel that imports the direct core, with this core and tile.
+    pub fn schedule(&self, launch: Launch) -> Launch {
+        let [m, n] = self.blocks;
+        const DEFAULT: &str = "gemm/direct.wgsl";
+        match self.core {
+            Core::Direct => launch.spec("WG", self.lanes).spec("RM", m).spec("RN", n),
+            Core::Subgroup => {
+                launch.import(DEFAULT, "gemm/subgroup.wgsl").spec("SG", self.lanes).spec("RM", m).spec("RN", n)
+            }
+            Core::Dot => launch.import(DEFAULT, "gemm/dot.wgsl").spec("SG", self.lanes).spec("TM", m).spec("TN", n),
+        }
+    }
+}
+
+/// The subgroup size, where the cores have been written for it.
+pub(super) fn subgroup(caps: &Caps) -> Option<u32> {
+    caps.subgroup.filter(|lanes| [4, 8, 16, 32, 64].contains(lanes))
+}
+
+/// Tiles for `depth` m × n products, best first; at least one, which needs no subgroups.
+pub(super) fn tiles(size: [usize; 2], depth: u64, caps: &Caps) -> Vec<Tile> {
+    let better = |a: &Tile, b: &Tile| b.score(size, depth, caps).total_cmp(&a.score(size, depth, caps));
+    let mut chosen = vec![];
+    if let Some(lanes) = subgroup(caps) {
+        if size[1] <= 4 {
+            let rows = lanes.max(16);
+            let cols = (size[1] as u32).min((64 / rows).max(1)); // at most 64 accumulators an invocation
+            chosen.push(Tile { name: "dot", core: Core::Dot, lanes, blocks: [rows, cols], rate: 0.0 });
+        }
+        let tile = |(name, m, n, rate)| Tile { name, core: Core::Subgroup, lanes, blocks: [m, n], rate };
+        let mut all: Vec<Tile> = SUBGROUP.into_iter().map(tile).collect();
+        all.sort_by(better);
+        chosen.extend_from_slice(&all[..2]);
+    }
+    // A software adapter runs lanes eight by eight; a GPU wants at least a warp.
+    let rates = if caps.software { [28.0, 12.0] } else { [6.0, 20.0] };
+    let direct = |name, lanes, blocks, rate| Tile { name, core: Core::Direct, lanes, blocks, rate };
+    let mut all = [direct("direct", 8, [2, 2], rates[0]), direct("direct wide", 32, [2, 1], rates[1])];
+    all.sort_by(better);
+    chosen.extend(all);
+    chosen
+}
