@@ -188,6 +188,7 @@ fn draw(name: &str, init: &Init, ty: &TensorType, seed: u64) -> Vec<f32> {
         Init::Constant(value) => vec![*value; len],
         Init::Uniform(bound) => (0..len).map(|_| bound * (2.0 * rng.random::<f32>() - 1.0)).collect(),
         Init::Normal(sigma) => (0..len).map(|_| sigma * crate::rng::normal(&mut rng)).collect(),
+        Init::Rows(rows) => (0..len).map(|i| rows.get(i * rows.len() / len).copied().unwrap_or_default()).collect(),
     }
 }
 

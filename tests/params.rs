@@ -8,7 +8,7 @@ use std::mem::offset_of;
 use wavae::lower::assemble::Assembly;
 use wavae::lower::caps::Caps;
 use wavae::lower::shader::Shader;
-use wavae::ops::{concat, gather, matmul, noise, optimizer, pool, reduce, registry, slice, view};
+use wavae::ops::{concat, gather, matmul, noise, norm, optimizer, pool, reduce, registry, slice, view};
 
 /// A parameter struct as Rust lays it out.
 struct Row {
@@ -51,6 +51,13 @@ fn table() -> Vec<Row> {
         row!("gather_u8": gather::GatherU8Params { len, row, last, scale, shift }),
         row!("matmul": matmul::MatmulParams { m, n, k, a_batch, a_row, a_col, b_batch, b_row, b_col }),
         row!("noise": noise::NoiseParams { len, stream, threshold }),
+        row!("norm_apply": norm::NormParams { n, rows, channels, groups, width, chunks, eps }),
+        row!("norm_grad": norm::NormParams { n, rows, channels, groups, width, chunks, eps }),
+        row!("norm_moments": norm::NormParams { n, rows, channels, groups, width, chunks, eps }),
+        row!("norm_moments_split": norm::NormParams { n, rows, channels, groups, width, chunks, eps }),
+        row!("norm_sums": norm::NormParams { n, rows, channels, groups, width, chunks, eps }),
+        row!("norm_sums_join": norm::grad::JoinParams { len, chunks }),
+        row!("norm_track": norm::moments::TrackParams { channels, momentum, unbias }),
         row!("reduce": reduce::ReduceParams { keep, fold, outs, len, chunks, scale }),
         row!("reduce_second": reduce::SecondParams { outs, chunks, div, stride, scale }),
         row!("sgd": optimizer::SgdParams { len, momentum, weight_decay }),

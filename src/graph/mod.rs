@@ -38,6 +38,8 @@ pub enum Init {
     Uniform(f32),
     /// Normal with this standard deviation.
     Normal(f32),
+    /// As many equal parts as there are numbers, each filled with its own: the rows of a matrix.
+    Rows(Vec<f32>),
 }
 
 /// What a node is.

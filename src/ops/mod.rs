@@ -8,6 +8,7 @@ pub mod gather;
 mod gemm;
 pub mod matmul;
 pub mod noise;
+pub mod norm;
 pub mod optimizer;
 pub mod permute;
 pub mod pointwise;

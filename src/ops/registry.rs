@@ -32,6 +32,7 @@ pub fn registry() -> &'static [OpEntry] {
     }
     &[
         entry!(noise, bench),
+        entry!(norm, bench),
         entry!(optimizer, bench),
         entry!(pointwise, bench),
         entry!(reduce, bench),

@@ -1,0 +1,168 @@
+//! The gradient of [`super::Normalize`]: sums over rows, from which dγ and dβ follow, and dx.
+//!
+//! With x̂ = (x − mean)·rstd and m the mean over a segment (arXiv 1502.03167, section 3):
+//! dβ = Σ dy, dγ = Σ dy·x̂, dx = rstd·(γ·dy − m(γ·dy) − x̂·m(γ·dy·x̂)).
+
+use super::Segments;
+use crate::cpu::{Real, Reference, View};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Value};
+use crate::lower::caps::Caps;
+use crate::ops::{Bind, Cost, Launch, Lowering, Op, Vjp};
+use crate::tensor::TensorType;
+use rayon::prelude::*;
+
+/// Σ dy and Σ dy·x̂ over the rows of each n and channel: [2, n, channels]. Inputs: dy, x, statistics.
+#[derive(Clone, Debug)]
+pub struct NormSums {
+    /// Added to variances.
+    pub eps: f32,
+    /// As in [`super::Moments`].
+    pub groups: Option<usize>,
+}
+
+/// dx. Inputs: dy, x, statistics, γ, and m(γ·dy), m(γ·dy·x̂) in the shape of the statistics.
+#[derive(Clone, Debug)]
+pub struct NormGrad {
+    /// Added to variances.
+    pub eps: f32,
+    /// As in [`super::Moments`].
+    pub groups: Option<usize>,
+}
+
+/// The parameters of `shaders/norm_sums_join.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct JoinParams {
+    /// Outputs.
+    pub len: u32,
+    /// Partial sums an output.
+    pub chunks: u32,
+}
+
+/// Checks dy, x and the statistics, which come first in both ops.
+fn infer(op: &str, inputs: &[TensorType], count: usize, groups: Option<usize>) -> Result<Segments> {
+    super::expect_count(op, inputs, count)?;
+    let view = Segments::of(op, &inputs[0], groups)?;
+    super::expect(op, inputs, 1, "x", &inputs[0])?;
+    super::expect(op, inputs, 2, "statistics", &view.stats())?;
+    Ok(view)
+}
+
+fn no_second_derivative(g: &Graph, at: &Vjp<'_>) -> Result<Vec<Option<Value>>> {
+    Err(Error::Graph(format!("{} has no second derivative", g.label(at.out))))
+}
+
+impl Op for NormSums {
+    fn name(&self) -> &'static str {
+        "norm_sums"
+    }
+    fn infer(&self, inputs: &[TensorType]) -> Result<TensorType> {
+        let view = infer(self.name(), inputs, 3, self.groups)?;
+        Ok(TensorType::f32([2, view.n, view.channels]))
+    }
+    fn vjp(&self, g: &mut Graph, at: &Vjp<'_>) -> Result<Vec<Option<Value>>> {
+        no_second_derivative(g, at)
+    }
+    fn variants(&self, inputs: &[TensorType], out: &TensorType, caps: &Caps) -> Vec<Lowering> {
+        let view = Segments::seen(inputs[0].dims(), self.groups);
+        let launch = |chunks: usize, to: Bind| {
+            let groups = ((view.n * chunks * view.channels) as u64).div_ceil(64);
+            let binds = [Bind::In(0), Bind::In(1), Bind::In(2), to];
+            Launch::new("norm_sums", &view.params(chunks, self.eps), &binds, groups)
+        };
+        let mut variants = vec![Lowering::single("whole", launch(1, Bind::Out))];
+        let chunks = view.chunks(caps);
+        if chunks > 1 {
+            let join = JoinParams { len: out.len() as u32, chunks: chunks as u32 };
+            let second = Launch::new("norm_sums_join", &join, &[Bind::Scratch(0), Bind::Out], out.len() as u64);
+            let passes = vec![launch(chunks, Bind::Scratch(0)), second];
+            let split = Lowering { name: "split", passes, scratch: vec![TensorType::f32([chunks * out.len()])] };
+            variants.insert(usize::from(view.rows <= 64), split);
+        }
+        variants
+    }
+    fn cost(&self, inputs: &[TensorType], out: &TensorType) -> Cost {
+        Cost { flops: 4 * inputs[0].len() as u64, bytes: (2 * inputs[0].bytes() + out.bytes()) as u64 }
+    }
+}
+
+impl Reference for NormSums {
+    fn reference<T: Real>(&self, inputs: &[View<'_, T>], out: &mut [T]) {
+        let view = Segments::seen(inputs[0].dims(), self.groups);
+        let [dy, x, stats] = [0, 1, 2].map(|k| inputs[k].real());
+        let (mean, variance) = stats.split_at(stats.len() / 2);
+        let (sums, products) = out.split_at_mut(view.n * view.channels);
+        // Channels in strips: a strip's rows are short runs, and its sums are one task's.
+        const STRIP: usize = 16;
+        let strips = view.channels.div_ceil(STRIP);
+        let parts: Vec<Vec<[f64; 2]>> = (0..view.n * strips)
+            .into_par_iter()
+            .map(|task| {
+                let (n, from) = (task / strips, task % strips * STRIP);
+                let to = view.channels.min(from + STRIP);
+                let mut acc = vec![[0.0; 2]; to - from];
+                for row in n * view.rows..(n + 1) * view.rows {
+                    for (c, acc) in (from..to).zip(&mut acc) {
+                        let i = row * view.channels + c;
+                        acc[0] += dy[i].f64();
+                        acc[1] += dy[i].f64() * (x[i] - mean[view.segment(n, c)]).f64();
+                    }
+                }
+                for (c, acc) in (from..to).zip(&mut acc) {
+                    acc[1] /= (variance[view.segment(n, c)].f64() + f64::from(self.eps)).sqrt();
+                }
+                acc
+            })
+            .collect();
+        let flat = parts.into_iter().flatten();
+        sums.iter_mut().zip(products).zip(flat).for_each(|((sum, product), [s, p])| {
+            *sum = T::of(s);
+            *product = T::of(p);
+        });
+    }
+}
+
+impl Op for NormGrad {
+    fn name(&self) -> &'static str {
+        "norm_grad"
+    }
+    fn infer(&self, inputs: &[TensorType]) -> Result<TensorType> {
+        let view = infer(self.name(), inputs, 5, self.groups)?;
+        super::expect(self.name(), inputs, 3, "gamma", &TensorType::f32([view.channels]))?;
+        super::expect(self.name(), inputs, 4, "means", &view.stats())?;
+        Ok(inputs[0].clone())
+    }
+    fn vjp(&self, g: &mut Graph, at: &Vjp<'_>) -> Result<Vec<Option<Value>>> {
+        no_second_derivative(g, at)
+    }
+    fn variants(&self, inputs: &[TensorType], _: &TensorType, _: &Caps) -> Vec<Lowering> {
+        let binds = [Bind::In(0), Bind::In(1), Bind::In(2), Bind::In(3), Bind::In(4), Bind::Out];
+        let view = Segments::seen(inputs[0].dims(), self.groups);
+        vec![Lowering::single("elements", view.elements("norm_grad", self.eps, &binds))]
+    }
+    fn cost(&self, inputs: &[TensorType], _: &TensorType) -> Cost {
+        Cost { flops: 8 * inputs[0].len() as u64, bytes: 3 * inputs[0].bytes() as u64 }
+    }
+    fn takes_epilogue(&self) -> bool {
+        true
+    }
+}
+
+impl Reference for NormGrad {
+    fn reference<T: Real>(&self, inputs: &[View<'_, T>], out: &mut [T]) {
+        let view = Segments::seen(inputs[0].dims(), self.groups);
+        let [dy, x, stats, gamma, means] = [0, 1, 2, 3, 4].map(|k| inputs[k].real());
+        let (mean, variance) = stats.split_at(stats.len() / 2);
+        let (first, second) = means.split_at(means.len() / 2);
+        out.par_chunks_mut(view.channels).with_min_len(64).enumerate().for_each(|(row, out)| {
+            for c in 0..view.channels {
+                let segment = view.segment(row / view.rows, c);
+                let i = row * view.channels + c;
+                let rstd = T::ONE / (variance[segment] + T::of(self.eps.into())).sqrt();
+                let normal = (x[i] - mean[segment]) * rstd;
+                out[c] = (gamma[c] * dy[i] - first[segment] - normal * second[segment]) * rstd;
+            }
+        });
+    }
+}

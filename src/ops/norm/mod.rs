@@ -1,0 +1,168 @@
+//! Batch and group normalization of channels-last tensors: their statistics, their application, their gradients.
+//!
+//! Everything here sees x as [n, rows, channels] whose statistics are taken over segments (n, group): all rows and
+//! channels/groups channels of one n. Batch norm (Ioffe & Szegedy 2015, arXiv 1502.03167) is the case of n = 1 and a group
+//! for every channel; group norm (Wu & He 2018, arXiv 1803.08494) takes n from the first axis. Statistics are one tensor,
+//! means first, then biased variances: [2, channels], or [2, n, groups].
+//!
+//! Layers, running statistics' names and the choice between training and inference belong to `nn`, not here.
+
+mod cases;
+pub mod grad;
+pub mod moments;
+pub mod normalize;
+
+pub(super) use cases::{bench, cases, errors};
+
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Init, Value};
+use crate::lower::caps::Caps;
+use crate::ops::{Bind, ChainSlot, Launch};
+use crate::tensor::TensorType;
+
+pub use grad::{NormGrad, NormSums};
+pub use moments::{Moments, TrackMoments};
+pub use normalize::Normalize;
+
+/// The parameters that the kernels share: `shaders/norm/params.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct NormParams {
+    /// First extent; 1 for batch norm.
+    pub n: u32,
+    /// Rows of channels for each n.
+    pub rows: u32,
+    /// Channels.
+    pub channels: u32,
+    /// Groups of channels.
+    pub groups: u32,
+    /// Channels a group.
+    pub width: u32,
+    /// How many partial results the rows are split into.
+    pub chunks: u32,
+    /// Added to variances.
+    pub eps: f32,
+    /// Nothing.
+    pub pad: u32,
+}
+
+/// x as [n, rows, channels] with its groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Segments {
+    pub n: usize,
+    pub rows: usize,
+    pub channels: usize,
+    pub groups: usize,
+    batch: bool,
+}
+
+impl Segments {
+    /// How `op` sees `x`.
+    pub fn of(op: &str, x: &TensorType, groups: Option<usize>) -> Result<Self> {
+        if *x != TensorType::f32(x.shape.clone()) || x.is_empty() || x.dims().len() < 2 {
+            let message = format!("takes an F32 tensor [.., channels] of two axes or more with elements, not {x}");
+            return Err(Error::shape(op, message));
+        }
+        match groups {
+            Some(g) if g == 0 || !x.shape.last().is_multiple_of(g) => {
+                Err(Error::shape(op, format!("{} channels do not divide into {g} groups ({x})", x.shape.last())))
+            }
+            _ => Ok(Self::seen(x.dims(), groups)),
+        }
+    }
+    /// [`Segments::of`] for a shape that it has accepted.
+    pub fn seen(dims: &[usize], groups: Option<usize>) -> Self {
+        let channels = dims[dims.len() - 1];
+        let n = if groups.is_some() { dims[0] } else { 1 };
+        let rows = dims.iter().product::<usize>() / (n * channels);
+        Self { n, rows, channels, groups: groups.unwrap_or(channels), batch: groups.is_none() }
+    }
+    /// Channels a group.
+    pub fn width(&self) -> usize {
+        self.channels / self.groups
+    }
+    /// Elements a segment.
+    pub fn count(&self) -> usize {
+        self.rows * self.width()
+    }
+    /// The segment of channel `c` of `n`.
+    pub fn segment(&self, n: usize, c: usize) -> usize {
+        n * self.groups + c / self.width()
+    }
+    /// The type of the statistics.
+    pub fn stats(&self) -> TensorType {
+        if self.batch { TensorType::f32([2, self.channels]) } else { TensorType::f32([2, self.n, self.groups]) }
+    }
+    /// The kernels' parameters.
+    pub fn params(&self, chunks: usize, eps: f32) -> NormParams {
+        NormParams {
+            n: self.n as u32,
+            rows: self.rows as u32,
+            channels: self.channels as u32,
+            groups: self.groups as u32,
+            width: self.width() as u32,
+            chunks: chunks as u32,
+            eps,
+            pad: 0,
+        }
+    }
+    /// How many chunks fill the device with one invocation for each chunk, n and channel.
+    pub fn chunks(&self, caps: &Caps) -> usize {
+        let wanted = if caps.software { 1024 } else { 65_536 };
+        (wanted / (self.n * self.channels)).clamp(1, 1024).min(self.rows / 4).max(1)
+    }
+    /// A launch of `kernel` over all elements of x.
+    fn elements(&self, kernel: &'static str, eps: f32, binds: &[Bind]) -> Launch {
+        let len = (self.n * self.rows * self.channels) as u64;
+        let launch = Launch::new(kernel, &self.params(1, eps), binds, len.div_ceil(64));
+        launch.spec("BATCH", self.batch).chain(ChainSlot::Epilogue)
+    }
+}
+
+/// That `inputs[k]`, which the op calls `what`, has type `ty`.
+fn expect(op: &str, inputs: &[TensorType], k: usize, what: &str, ty: &TensorType) -> Result<()> {
+    if inputs[k] == *ty {
+        return Ok(());
+    }
+    Err(Error::shape(op, format!("{what} must be {ty} where the first tensor is {}, not {}", inputs[0], inputs[k])))
+}
+
+/// That there are `count` inputs.
+fn expect_count(op: &str, inputs: &[TensorType], count: usize) -> Result<()> {
+    match inputs.len() == count {
+        true => Ok(()),
+        false => Err(Error::shape(op, format!("takes {count} tensors, was given {}", inputs.len()))),
+    }
+}
+
+impl Graph {
+    /// Batch norm of `x` [.., channels] over all axes but the last, with `gamma` and `beta` [channels]. Returns the result
+    /// and the statistics [2, channels] (mean, biased variance) for [`Graph::update_running`]. The gradient flows through
+    /// the statistics.
+    pub fn batch_norm(&mut self, x: Value, gamma: Value, beta: Value, eps: f32) -> Result<(Value, Value)> {
+        let stats = self.apply(Moments { groups: None }, &[x])?;
+        let y = self.apply(Normalize { eps, groups: None, own: true }, &[x, stats, gamma, beta])?;
+        Ok((y, stats))
+    }
+    /// Batch norm of `x` with given statistics [2, channels], which are constants for the gradient: inference, or frozen
+    /// layers.
+    pub fn normalize(&mut self, x: Value, stats: Value, gamma: Value, beta: Value, eps: f32) -> Result<Value> {
+        self.apply(Normalize { eps, groups: None, own: false }, &[x, stats, gamma, beta])
+    }
+    /// Group norm of `x` [n, .., channels]: the channels of each example are normalized in `groups` groups; `gamma` and
+    /// `beta` are [channels]. One group is layer norm over an image, a group a channel is instance norm.
+    pub fn group_norm(&mut self, x: Value, groups: usize, gamma: Value, beta: Value, eps: f32) -> Result<Value> {
+        let groups = Some(groups);
+        let stats = self.apply(Moments { groups }, &[x])?;
+        self.apply(Normalize { eps, groups, own: true }, &[x, stats, gamma, beta])
+    }
+    /// The running statistics of a layer under the current scope: the state `running` [2, channels], means 0 and variances 1.
+    pub fn running_stats(&mut self, channels: usize) -> Result<Value> {
+        self.state("running", TensorType::f32([2, channels]), Init::Rows(vec![0.0, 1.0]))
+    }
+    /// Moves `running` towards the `stats` that [`Graph::batch_norm`] took over `count` elements a channel:
+    /// running ← running + momentum·(stats − running), the variance unbiased by count/(count − 1) as in PyTorch.
+    pub fn update_running(&mut self, running: Value, stats: Value, momentum: f32, count: usize) -> Result<Value> {
+        self.apply(TrackMoments { momentum, count }, &[running, stats])
+    }
+}

@@ -1,0 +1,168 @@
+//! Mean and biased variance of each segment, joined in a fixed tree from the means and squared deviations of parts (Chan,
+//! Golub and LeVeque 1979), which stays exact where the mean is large; and the running statistics that follow them.
+
+use super::Segments;
+use crate::cpu::{Real, Reference, View};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Value};
+use crate::lower::caps::Caps;
+use crate::ops::{Bind, Cost, Launch, Lowering, Op, Vjp};
+use crate::tensor::{DType, TensorType};
+use rayon::prelude::*;
+
+/// Statistics of x: [2, channels] without groups, [2, n, groups] with.
+#[derive(Clone, Debug)]
+pub struct Moments {
+    /// `None`: over all axes but the last. `Some(g)`: for each n and each of g groups of channels.
+    pub groups: Option<usize>,
+}
+
+impl Op for Moments {
+    fn name(&self) -> &'static str {
+        "moments"
+    }
+    fn infer(&self, inputs: &[TensorType]) -> Result<TensorType> {
+        super::expect_count(self.name(), inputs, 1)?;
+        Ok(Segments::of(self.name(), &inputs[0], self.groups)?.stats())
+    }
+    /// [`super::Normalize`] with its own statistics carries the gradient through them to x; nothing else may ask for it.
+    fn vjp(&self, g: &mut Graph, at: &Vjp<'_>) -> Result<Vec<Option<Value>>> {
+        let label = g.label(at.out);
+        Err(Error::Graph(format!("{label}: a gradient flows through statistics only in batch_norm and group_norm")))
+    }
+    fn variants(&self, inputs: &[TensorType], _: &TensorType, caps: &Caps) -> Vec<Lowering> {
+        let view = Segments::seen(inputs[0].dims(), self.groups);
+        let segments = (view.n * view.groups) as u64;
+        let whole = Launch::new("norm_moments", &view.params(1, 0.0), &[Bind::In(0), Bind::Out], segments);
+        let mut variants = vec![Lowering::single("whole", whole)];
+        let chunks = view.chunks(caps);
+        if chunks > 1 {
+            let params = view.params(chunks, 0.0);
+            let parts = view.n * chunks * view.channels;
+            let binds = [Bind::In(0), Bind::Scratch(0)];
+            let first = Launch::new("norm_moments_split", &params, &binds, (parts as u64).div_ceil(64));
+            let second = Launch::new("norm_moments", &params, &[Bind::Scratch(0), Bind::Out], segments);
+            let passes = vec![first, second.spec("JOIN", true)];
+            let split = Lowering { name: "split", passes, scratch: vec![TensorType::f32([2 * parts])] };
+            // A workgroup a segment reads well where its channels are many, and fills the device where segments are.
+            let whole_first = view.count() <= 256 || (view.width() >= 16 && segments >= 256);
+            variants.insert(usize::from(whole_first), split);
+        }
+        variants
+    }
+    fn cost(&self, inputs: &[TensorType], out: &TensorType) -> Cost {
+        Cost { flops: 4 * inputs[0].len() as u64, bytes: (inputs[0].bytes() + out.bytes()) as u64 }
+    }
+}
+
+impl Reference for Moments {
+    fn reference<T: Real>(&self, inputs: &[View<'_, T>], out: &mut [T]) {
+        let view = Segments::seen(inputs[0].dims(), self.groups);
+        let count = view.count() as f64;
+        let means: Vec<f64> = segment_sums(&view, inputs[0].real(), &|_, x| x).iter().map(|s| s / count).collect();
+        let squares = segment_sums(&view, inputs[0].real(), &|segment, x| (x - means[segment]) * (x - means[segment]));
+        let (mean, variance) = out.split_at_mut(means.len());
+        mean.iter_mut().zip(&means).for_each(|(o, &m)| *o = T::of(m));
+        variance.iter_mut().zip(squares).for_each(|(o, s)| *o = T::of(s / count));
+    }
+}
+
+/// Σ f(segment, x) over each segment, in f64 and a fixed order: blocks of rows in parallel, then one after another.
+fn segment_sums<T: Real>(view: &Segments, x: &[T], f: &(impl Fn(usize, f64) -> f64 + Sync)) -> Vec<f64> {
+    const ROWS: usize = 256;
+    let blocks_each = view.rows.div_ceil(ROWS);
+    let blocks: Vec<Vec<f64>> = (0..view.n * blocks_each)
+        .into_par_iter()
+        .map(|task| {
+            let (n, block) = (task / blocks_each, task % blocks_each);
+            let (from, to) = (n * view.rows + block * ROWS, n * view.rows + view.rows.min((block + 1) * ROWS));
+            let mut sums = vec![0.0; view.groups];
+            for row in x[from * view.channels..to * view.channels].chunks(view.channels) {
+                for (group, channels) in row.chunks(view.width()).enumerate() {
+                    channels.iter().for_each(|x| sums[group] += f(n * view.groups + group, x.f64()));
+                }
+            }
+            sums
+        })
+        .collect();
+    let mut sums = vec![0.0; view.n * view.groups];
+    for (task, block) in blocks.iter().enumerate() {
+        let n = task / blocks_each;
+        sums[n * view.groups..][..view.groups].iter_mut().zip(block).for_each(|(s, b)| *s += b);
+    }
+    sums
+}
+
+/// Running statistics, in place: inputs are the running ones (updated) and a batch's, both [2, channels].
+#[derive(Clone, Copy, Debug)]
+pub struct TrackMoments {
+    /// Weight of the batch.
+    pub momentum: f32,
+    /// Elements behind each statistic.
+    pub count: usize,
+}
+
+/// The parameters of `shaders/norm_track.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct TrackParams {
+    /// Channels.
+    pub channels: u32,
+    /// Weight of the batch.
+    pub momentum: f32,
+    /// count / (count − 1).
+    pub unbias: f32,
+    /// Nothing.
+    pub pad: u32,
+}
+
+impl TrackMoments {
+    /// count / (count − 1); a single element has no unbiased variance and keeps its biased one, 0.
+    fn unbias(&self) -> f64 {
+        self.count as f64 / self.count.saturating_sub(1).max(1) as f64
+    }
+}
+
+impl Op for TrackMoments {
+    fn name(&self) -> &'static str {
+        "track_moments"
+    }
+    fn infer(&self, inputs: &[TensorType]) -> Result<TensorType> {
+        match inputs {
+            [running, batch]
+                if running == batch && matches!(batch.dims(), [2, c] if *c > 0) && batch.dtype == DType::F32 =>
+            {
+                Ok(TensorType::f32([running.len()]))
+            }
+            _ => Err(Error::shape(
+                self.name(),
+                format!("takes running and batch statistics F32[2, channels]: {inputs:?}"),
+            )),
+        }
+    }
+    fn vjp(&self, _: &mut Graph, _: &Vjp<'_>) -> Result<Vec<Option<Value>>> {
+        Ok(vec![None, None])
+    }
+    fn variants(&self, inputs: &[TensorType], _: &TensorType, _: &Caps) -> Vec<Lowering> {
+        let len = inputs[0].len();
+        let params =
+            TrackParams { channels: len as u32 / 2, momentum: self.momentum, unbias: self.unbias() as f32, pad: 0 };
+        let launch = Launch::new("norm_track", &params, &[Bind::In(0), Bind::In(1)], (len as u64).div_ceil(64));
+        vec![Lowering::single("elements", launch)]
+    }
+    fn updates(&self) -> usize {
+        1
+    }
+}
+
+impl Reference for TrackMoments {
+    fn reference<T: Real>(&self, inputs: &[View<'_, T>], out: &mut [T]) {
+        let (running, batch) = (inputs[0].real(), inputs[1].real());
+        let momentum = T::of(self.momentum.into());
+        for (i, out) in out.iter_mut().enumerate() {
+            let factor = if 2 * i < running.len() { T::ONE } else { T::of(self.unbias()) };
+            let value = batch[i] * factor;
+            *out = if batch[i].is_finite() { running[i] + momentum * (value - running[i]) } else { running[i] };
+        }
+    }
+}
