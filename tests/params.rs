@@ -8,7 +8,7 @@ use std::mem::offset_of;
 use wavae::lower::assemble::Assembly;
 use wavae::lower::caps::Caps;
 use wavae::lower::shader::Shader;
-use wavae::ops::{concat, gather, matmul, noise, norm, optimizer, pool, reduce, registry, slice, view};
+use wavae::ops::{concat, conv, gather, matmul, noise, norm, optimizer, pool, reduce, registry, slice, view};
 
 /// A parameter struct as Rust lays it out.
 struct Row {
@@ -45,6 +45,10 @@ fn table() -> Vec<Row> {
         row!("avg_pool": pool::PoolParams { len, height, width, out_height, out_width, channels, window, stride, scale }),
         row!("avg_pool_grad": pool::PoolParams { len, height, width, out_height, out_width, channels, window, stride, scale }),
         row!("concat": concat::ConcatParams { ends, len, row }),
+        row!("conv2d": conv::Conv2dParams { batch, h, w, c, oh, ow, oc, kh, kw, stride_h, stride_w, pad_h, pad_w, dil_h, dil_w, groups, w_tap, w_ci, w_co }),
+        row!("conv2d_input_grad": conv::InputGradParams { batch, h, w, c, oh, ow, oc, kh, kw, stride_h, stride_w, pad_h, pad_w, dil_h, dil_w, groups, w_tap, w_ci, w_co, step_h, step_w, back_h, back_w }),
+        row!("conv2d_input_grad_few": conv::FewChannelsParams { batch, h, w, c, oh, ow, oc, kh, kw, stride_h, stride_w, pad_h, pad_w, dil_h, dil_w, groups, w_tap, w_ci, w_co, step_h, step_w, back_h, back_w, w_base }),
+        row!("conv2d_weight_grad": conv::WeightGradParams { batch, h, w, c, oh, ow, oc, kh, kw, stride_h, stride_w, pad_h, pad_w, dil_h, dil_w, groups, chunk }),
         row!("ema": optimizer::EmaParams { len, momentum }),
         row!("embed": slice::EmbedParams { len, row, start, size }),
         row!("gather": gather::GatherParams { len, row, last }),

@@ -193,7 +193,7 @@ fn splits(s: &Sizes, groups: u64, caps: &Caps) -> usize {
     while s.batch == 1
         && splits < 64
         && groups * splits as u64 * 2 <= gemm::enough_groups(caps)
-        && s.k % (2 * splits) == 0
+        && s.k.is_multiple_of(2 * splits)
         && s.k / (2 * splits) >= 128
     {
         splits *= 2;

@@ -4,6 +4,7 @@
 //! runs anything: an op describes launches ([`Lowering`]), [`crate::lower`] plans them, [`crate::gpu`] replays them.
 
 pub mod concat;
+pub mod conv;
 pub mod gather;
 mod gemm;
 pub mod matmul;

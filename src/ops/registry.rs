@@ -43,5 +43,6 @@ pub fn registry() -> &'static [OpEntry] {
         entry!(gather, bench),
         entry!(pool, bench),
         entry!(matmul, bench),
+        entry!(conv, bench),
     ]
 }
