@@ -280,7 +280,9 @@ impl Lowerer<'_> {
                 };
                 inject.push((path, text));
             }
-            let inject: Vec<(&str, &str)> = inject.iter().map(|(path, text)| (*path, text.as_str())).collect();
+            let mut inject: Vec<(&str, &str)> = inject.iter().map(|(path, text)| (*path, text.as_str())).collect();
+            let file = format!("{}.wgsl", launch.kernel);
+            inject.extend(launch.source.map(|text| (file.as_str(), text)));
             let assembly =
                 Assembly { kernel: launch.kernel, spec: &launch.spec, substitute: &launch.imports, inject: &inject };
             let label = format!("{}.{}", self.g.label(step.node), lowering.name);

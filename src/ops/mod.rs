@@ -132,8 +132,11 @@ pub enum ChainSlot {
 /// One dispatch of a kernel, before memory is planned.
 #[derive(Clone, Debug)]
 pub struct Launch {
-    /// File under `shaders/`, without `.wgsl`.
+    /// File under `shaders/`, without `.wgsl`; the kernel's name where it brings its own source.
     pub kernel: &'static str,
+    /// WGSL in place of a file under `shaders/`: the kernel of an op outside this crate. It may import and be specialised
+    /// as a file may.
+    pub source: Option<&'static str>,
     /// Constants marked `// spec` and their values.
     pub spec: Vec<(&'static str, SpecValue)>,
     /// Imports to substitute (a schedule core, say): what the file says, what it becomes.
@@ -166,6 +169,7 @@ impl Launch {
     pub fn new<P: bytemuck::Pod>(kernel: &'static str, params: &P, binds: &[Bind], groups: u64) -> Self {
         Self {
             kernel,
+            source: None,
             spec: vec![],
             imports: vec![],
             params: bytemuck::bytes_of(params).to_vec(),
@@ -174,6 +178,11 @@ impl Launch {
             depth: 1,
             chain: ChainSlot::None,
         }
+    }
+    /// Brings the kernel's WGSL along: no file under `shaders/` is read for it.
+    pub fn source(mut self, wgsl: &'static str) -> Self {
+        self.source = Some(wgsl);
+        self
     }
     /// Sets a `// spec` constant.
     pub fn spec(mut self, name: &'static str, value: impl Into<SpecValue>) -> Self {

@@ -1,6 +1,8 @@
 //! What several test programs share: the test device and the translation of a shader to every language.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod checks;
+
 use std::sync::OnceLock;
 use wavae::error::{Error, Result};
 use wavae::gpu::{Gpu, LimitsChoice, Request};
