@@ -1,8 +1,9 @@
-// A pure pointwise chain: y[i] = chain(i). One invocation an element; the chain is the epilogue of nothing.
+// A pure pointwise chain: y[i] = chain(i). An invocation does PER elements, WG apart; the chain is the epilogue of nothing.
 #import "lib/grid.wgsl"
 #import "epilogue/identity.wgsl"
 
 const WG: u32 = 64u; // spec
+const PER: u32 = 1u; // spec
 
 struct Params {
     len: u32, // elements of y
@@ -16,8 +17,9 @@ fn main(
     @builtin(num_workgroups) nwg: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = group_index(wid, nwg) * WG + lane;
-    if i < p.len {
+    let first = group_index(wid, nwg) * (WG * PER);
+    let end = min(p.len, first + WG * PER);
+    for (var i = first + lane; i < end; i += WG) {
         y[i] = epilogue(0.0, i);
     }
 }
