@@ -2,5 +2,6 @@
 // `largest` = 0 means that nothing is clipped.
 
 fn clip_factor(norm: f32, largest: f32) -> f32 {
-    return select(1.0, min(1.0, largest / (norm + 1e-6)), largest > 0.0);
+    let above = norm + 1e-6;
+    return select(1.0, largest / above, largest > 0.0 && above > largest);
 }
