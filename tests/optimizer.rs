@@ -9,7 +9,11 @@ const GRADS: [[f32; 2]; 3] = [[0.5, -0.25], [-0.1, 3.0], [2.0, 0.01]];
 
 /// Two parameters of one element each, in the order (1, −2), updated with the given gradients; returns the parameters
 /// and norms after each step.
-fn train(grads: &[[f32; 2]], op: impl Op, hyper: impl Fn(u64) -> [f32; 4]) -> Vec<([f64; 2], f64)> {
+fn train(
+    grads: &[[f32; 2]],
+    append: impl Fn(&mut Graph, &StoreLayout, Value) -> Result<Value>,
+    hyper: impl Fn(u64) -> [f32; 4],
+) -> Vec<([f64; 2], f64)> {
     let mut g = Graph::new();
     for name in ["a", "b"] {
         let param = g.param(name, [1], Init::Constant(0.0)).unwrap();
