@@ -10,7 +10,6 @@ use rand::RngExt;
 use std::collections::{HashMap, HashSet};
 use wavae::cpu::{Buffer, Interpreter, Memory};
 use wavae::gpu::{GpuExecutable, GpuStore};
-use wavae::graph::fuse::MAX_STORAGE;
 use wavae::graph::{Arena, Graph, Init, Value};
 use wavae::lower::caps::Caps;
 use wavae::lower::plan::{Assignment, Lifetime, assign, lower_bound};
@@ -22,6 +21,9 @@ use wavae::ops::reduce::Kind;
 use wavae::rng::Philox;
 use wavae::testing::Gen;
 use wavae::{Array, DType, TensorType};
+
+/// Storage bindings a kernel may have: WebGPU's 8, of which Metal spends one on buffer sizes.
+const MAX_STORAGE: usize = 7;
 
 fn overlap(a: &Lifetime, b: &Lifetime) -> bool {
     a.first <= b.last && b.first <= a.last
@@ -468,6 +470,25 @@ fn a_gather_takes_its_pointwise_consumers() {
     assert_eq!(check("gather", &g, &[y]), [1, 3]);
 }
 
+/// Chains that read more tensors than a kernel may bind: on their own, behind a kernel of three inputs, and before a sum.
+#[test]
+fn wide_chains_are_cut_at_seven_bindings() {
+    let mut g = Graph::new();
+    let inputs = (0..12).map(|n| g.input(&format!("x{n}"), TensorType::f32([12, 11])));
+    let inputs: Vec<Value> = inputs.collect::<Result<_, _>>().unwrap();
+    let joined = g.concat(&[inputs[0], inputs[1], inputs[2]], 0).unwrap();
+    let mut ends = vec![g.slice(joined, 0, 6..18).unwrap(), g.tanh(inputs[0]).unwrap(), g.square(inputs[1]).unwrap()];
+    for end in &mut ends {
+        for &x in &inputs {
+            let sum = g.add(*end, x).unwrap();
+            *end = g.scale(sum, 0.5).unwrap();
+        }
+    }
+    ends[2] = g.mean(ends[2], &[0]).unwrap();
+    let [fused, unfused] = check("wide", &g, &ends);
+    assert!(fused * 4 < unfused, "{fused} dispatches of {unfused}");
+}
+
 /// More tensors than one kernel joins, and permutations that move nothing.
 #[test]
 fn concat_takes_any_number_and_idle_permutes_cost_nothing() {
@@ -479,9 +500,13 @@ fn concat_takes_any_number_and_idle_permutes_cost_nothing() {
     assert!(g.concat(&[], 1).is_err());
     let back = g.slice(joined, 1, 36..45).unwrap();
     check("concat", &g, &[joined, back]);
+    let data = arrays(&g, 1);
+    let row = |r: usize, n: usize| data[&format!("x{n}")].as_f32()[r * 2 * n..][..2 * n].iter().map(|&x| f64::from(x));
+    let expected: Vec<f64> = (0..3).flat_map(|r| (1..10).flat_map(move |n| row(r, n))).collect();
+    assert_eq!(reference(&g, &[joined], &data)[0], expected, "parts in order");
     let row = g.input("row", TensorType::f32([1, 65])).unwrap();
     let column = g.transpose2(row).unwrap();
-    assert!(g.node(column).op().unwrap().alias(), "{:?}", g.node(column));
+    assert!(g.node(column).op().unwrap().alias() && g.shape(column).dims() == [65, 1], "{:?}", g.node(column));
     assert_eq!(g.permute(joined, &[0, 1, 2]).unwrap(), joined);
     let refused = g.permute(joined, &[0, 1]).unwrap_err().to_string();
     assert!(refused.contains("must name each axis once"), "{refused}");
