@@ -39,6 +39,7 @@ pub mod data;
 pub mod device;
 pub mod dist;
 pub mod error;
+pub mod eval;
 pub mod gpu;
 pub mod graph;
 pub mod lower;

@@ -1,0 +1,60 @@
+//! The command line.
+
+use clap::Parser;
+use std::path::PathBuf;
+
+/// Train a convolutional VAE on faces: samples, reconstructions, interpolations, traversals and the smile vector.
+///
+/// Without --data it trains on synthetic faces that it draws itself.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "celeba")]
+pub struct Args {
+    /// A CelebA folder (img_align_celeba/, list_attr_celeba.txt, list_eval_partition.txt); synthetic faces without it
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Where pictures, weights, metrics.jsonl and summary.json go
+    #[arg(long, value_name = "DIR", default_value = "out/celeba")]
+    pub out: PathBuf,
+    /// auto (a hardware adapter, else the CPU), gpu, software, cpu, or part of an adapter's name
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Training steps
+    #[arg(long, default_value_t = 700, conflicts_with = "epochs")]
+    pub steps: u64,
+    /// Passes over the training images, instead of --steps
+    #[arg(long)]
+    pub epochs: Option<u64>,
+    /// Images a step
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub batch: u32,
+    /// Latent dimensions
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub latent: u32,
+    /// Weight of the KL term, reached after a linear warm-up over the first tenth of the steps
+    #[arg(long, default_value_t = 1.0)]
+    pub beta: f32,
+    /// Standard deviation of the Gaussian likelihood's pixels, in units of the grey range [0, 1]
+    #[arg(long, default_value_t = 0.1)]
+    pub sigma: f32,
+    /// Adam's highest learning rate
+    #[arg(long, default_value_t = 2e-3)]
+    pub lr: f32,
+    /// Fixes initial weights, order, noise and the synthetic faces
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Continue from these weights
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub load: Option<PathBuf>,
+    /// Loader threads for --data (default: one a core)
+    #[arg(long)]
+    pub workers: Option<usize>,
+    /// Synthetic faces to draw, or most images to take from --data
+    #[arg(long, value_name = "N")]
+    pub images: Option<usize>,
+    /// Skip up to this many unreadable images of --data instead of stopping at the first
+    #[arg(long, value_name = "CAP")]
+    pub skip_bad: Option<usize>,
+    /// How far along the smile vector faces are moved, in units of the difference of the means
+    #[arg(long, default_value_t = 1.5)]
+    pub smile: f32,
+}

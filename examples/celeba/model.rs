@@ -1,0 +1,35 @@
+//! The model: four strided convolutions down, four transposed ones up, batch norm and relu between.
+
+use wavae::nn::{Activation, BatchNorm, Conv, ConvTranspose, Flatten, Linear, Sequential, Start, Unflatten};
+use wavae::vae::{DiagonalGaussian, Elbo, GaussianPixels, Spread, StandardNormal, Vae};
+
+/// A VAE for 64×64 RGB images with `latent` dimensions and Gaussian pixels of standard deviation `sigma`.
+pub fn model(latent: usize, sigma: f32) -> Vae {
+    let mut encoder = Sequential::new();
+    for (i, channels) in [32, 64, 128, 256].into_iter().enumerate() {
+        let block = Sequential::new()
+            .then("conv", Conv::new(channels, 4).stride(2).pad(1).no_bias().start(Start::Kaiming))
+            .then("norm", BatchNorm::default())
+            .then("act", Activation::Relu);
+        encoder = encoder.then(format!("block{}", i + 1), block);
+    }
+    let mut decoder = Sequential::new()
+        .then("fc", Linear::new(4 * 4 * 256).start(Start::Kaiming))
+        .then("act", Activation::Relu)
+        .then("unflatten", Unflatten::image(4, 4, 256));
+    for (i, channels) in [128, 64, 32].into_iter().enumerate() {
+        let block = Sequential::new()
+            .then("conv", ConvTranspose::new(channels, 4).stride(2).pad(1).no_bias().start(Start::Kaiming))
+            .then("norm", BatchNorm::default())
+            .then("act", Activation::Relu);
+        decoder = decoder.then(format!("block{}", i + 1), block);
+    }
+    Vae {
+        encoder: Box::new(encoder.then("flatten", Flatten)),
+        posterior: Box::new(DiagonalGaussian::new(latent)),
+        prior: Box::new(StandardNormal),
+        decoder: Box::new(decoder.then("out", ConvTranspose::new(3, 4).stride(2).pad(1))),
+        likelihood: Box::new(GaussianPixels { sigma: Spread::Fixed(sigma) }),
+        objective: Elbo::default(),
+    }
+}
