@@ -103,7 +103,7 @@ impl Evaluator {
     /// The bound over `set`, with one posterior sample an image.
     pub fn figures(&mut self, set: &ImageSet, seed: u64) -> Result<Figures> {
         let latent = self.latent;
-        let (mut reconstruction, mut kl_dims) = (0.0, vec![0.0; latent]);
+        let (mut reconstruction, mut kl_dims) = (0.0f64, vec![0.0f64; latent]);
         self.walk(set, seed, |arrays, count| {
             reconstruction += arrays[0].as_f32()[..count].iter().map(|&x| f64::from(x)).sum::<f64>();
             for row in arrays[1].as_f32().chunks_exact(latent).take(count) {
