@@ -43,11 +43,14 @@ pub mod eval;
 pub mod gpu;
 pub mod graph;
 pub mod lower;
+pub mod nn;
 pub mod ops;
 pub mod report;
 pub mod rng;
 pub mod tensor;
 pub mod testing;
+pub mod train;
+pub mod vae;
 
 pub use device::{Device, Executable, Store};
 pub use error::{Error, Result};

@@ -113,7 +113,7 @@ impl Evaluator {
         let count = set.len().max(1) as f64;
         reconstruction /= count;
         kl_dims.iter_mut().for_each(|kl| *kl /= count);
-        let kl = kl_dims.iter().sum();
+        let kl: f64 = kl_dims.iter().sum();
         Ok(Figures { elbo: -(reconstruction + kl), reconstruction, kl, kl_dims })
     }
 
