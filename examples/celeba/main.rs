@@ -123,7 +123,8 @@ fn smile(evaluator: &mut Evaluator, faces: &Faces, test_codes: &[f32], args: &Ar
     let accuracy = probe.accuracy(test_codes, latent, &faces.test.attribute("Smiling")?);
     let neutral = neutral(&faces.test)?;
     pictures::smiles(evaluator, &neutral, &vector, args.smile, &args.out)?;
-    let edited = evaluator.decode(&pictures::moved(&evaluator.encode(&neutral)?, &vector, args.smile))?;
+    let neutral_codes = evaluator.encode(&neutral)?;
+    let edited = evaluator.decode(&pictures::moved(&neutral_codes, &vector, args.smile))?;
     let bytes = edited.iter().map(|x| (x.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
     let again = evaluator.encode(&ImageSet::new(SIZE, SIZE, 3, bytes)?)?;
     let smiling = again.chunks_exact(latent).filter(|row| probe.logit(row) > 0.0).count();
