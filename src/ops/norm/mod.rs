@@ -136,7 +136,7 @@ fn expect_count(op: &str, inputs: &[TensorType], count: usize) -> Result<()> {
 }
 
 impl Graph {
-    /// Batch norm of `x` [.., channels] over all axes but the last, with `gamma` and `beta` [channels]. Returns the result
+    /// Batch norm of `x` [.., channels] over all axes but the last, with `gamma` and `beta` \[channels\]. Returns the result
     /// and the statistics [2, channels] (mean, biased variance) for [`Graph::update_running`]. The gradient flows through
     /// the statistics.
     pub fn batch_norm(&mut self, x: Value, gamma: Value, beta: Value, eps: f32) -> Result<(Value, Value)> {
@@ -150,7 +150,7 @@ impl Graph {
         self.apply(Normalize { eps, groups: None, own: false }, &[x, stats, gamma, beta])
     }
     /// Group norm of `x` [n, .., channels]: the channels of each example are normalized in `groups` groups; `gamma` and
-    /// `beta` are [channels]. One group is layer norm over an image, a group a channel is instance norm.
+    /// `beta` are \[channels\]. One group is layer norm over an image, a group a channel is instance norm.
     pub fn group_norm(&mut self, x: Value, groups: usize, gamma: Value, beta: Value, eps: f32) -> Result<Value> {
         let groups = Some(groups);
         let stats = self.apply(Moments { groups }, &[x])?;

@@ -9,7 +9,7 @@ use crate::ops::{Bind, Cost, Lowering, Op, Vjp};
 use crate::tensor::TensorType;
 use rayon::prelude::*;
 
-/// Inputs: x, its statistics as [`super::Moments`] gives them, γ and β [channels].
+/// Inputs: x, its statistics as [`super::Moments`] gives them, γ and β \[channels\].
 #[derive(Clone, Debug)]
 pub struct Normalize {
     /// Added to variances.
