@@ -2,7 +2,7 @@
 
 use wavae::cpu::{Buffer, Interpreter, Memory};
 use wavae::graph::{Arena, Graph, Init, StoreLayout, Value};
-use wavae::ops::optimizer::{Adam, Sgd, adam_hyper};
+use wavae::ops::optimizer::{Adam, Sgd};
 use wavae::{Array, Result, TensorType};
 
 const GRADS: [[f32; 2]; 3] = [[0.5, -0.25], [-0.1, 3.0], [2.0, 0.01]];
@@ -62,14 +62,14 @@ fn adam_is_pytorchs() {
         [0.7772424237172317, -2.0218313794958225],
     ];
     let adam = Adam::default();
-    near(&train(&GRADS, |g, layout, h| g.adam(adam, layout, h), |t| adam_hyper(0.1, 0.9, 0.999, t, 0.0)), &expected);
+    near(&train(&GRADS, |g, layout, h| g.adam(adam, layout, h), |t| adam.hyper(0.1, t, 0.0)), &expected);
     let expected = [
         [0.890000002, -1.880000004],
         [0.8299973956793238, -1.9297951317180213],
         [0.7500424497404384, -1.9637334281386427],
     ];
     let adam = Adam { weight_decay: 0.1, ..adam };
-    near(&train(&GRADS, |g, layout, h| g.adam(adam, layout, h), |t| adam_hyper(0.1, 0.9, 0.999, t, 0.0)), &expected);
+    near(&train(&GRADS, |g, layout, h| g.adam(adam, layout, h), |t| adam.hyper(0.1, t, 0.0)), &expected);
 }
 
 /// Three steps of torch.optim.SGD (lr 0.1, momentum 0.9, weight decay 0.1), with and without Nesterov's look ahead.
@@ -78,7 +78,7 @@ fn sgd_is_pytorchs() {
     let list = [(false, [0.629674, -2.3899555]), (true, [0.400797646, -2.5624402345])];
     for (nesterov, expected) in list {
         let sgd = Sgd { momentum: 0.9, nesterov, weight_decay: 0.1 };
-        let trace = train(&GRADS, |g, layout, h| g.sgd(sgd, layout, h), |_| [0.1, 1.0, 1.0, 0.0]);
+        let trace = train(&GRADS, |g, layout, h| g.sgd(sgd, layout, h), |_| Sgd::hyper(0.1, 0.0));
         near(&trace[2..], &[expected]);
     }
 }
@@ -87,7 +87,7 @@ fn sgd_is_pytorchs() {
 #[test]
 fn gradients_are_clipped_by_their_common_norm() {
     let sgd = Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
-    let trace = train(&[[3.0, 4.0], [0.3, 0.4]], |g, layout, h| g.sgd(sgd, layout, h), |_| [0.5, 1.0, 1.0, 1.0]);
+    let trace = train(&[[3.0, 4.0], [0.3, 0.4]], |g, layout, h| g.sgd(sgd, layout, h), |_| Sgd::hyper(0.5, 1.0));
     assert!((trace[0].1 - 5.0).abs() < 1e-12 && (trace[1].1 - 0.5).abs() < 1e-6, "{trace:?}");
     near(&trace, &[[1.0 - 0.5 * 0.6, -2.0 - 0.5 * 0.8], [0.7 - 0.15, -2.4 - 0.2]]);
 }
@@ -96,9 +96,7 @@ fn gradients_are_clipped_by_their_common_norm() {
 #[test]
 fn a_bad_step_is_left_out() {
     let adam = Adam { weight_decay: 0.1, ..Adam::default() };
-    let run = |grads: &[[f32; 2]]| {
-        train(grads, |g, layout, h| g.adam(adam, layout, h), |_| adam_hyper(0.1, 0.9, 0.999, 2, 1.0))
-    };
+    let run = |grads: &[[f32; 2]]| train(grads, |g, layout, h| g.adam(adam, layout, h), |_| adam.hyper(0.1, 2, 1.0));
     let clean = run(&[GRADS[0], GRADS[1]]);
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let trace = run(&[GRADS[0], [bad, 1.0], GRADS[1]]);
@@ -111,9 +109,10 @@ fn a_bad_step_is_left_out() {
 /// Bias corrections are worked out in f64: late in training 1 − βᵗ is 1, early it has all its digits.
 #[test]
 fn hyper_numbers() {
-    assert_eq!(adam_hyper(0.25, 0.5, 0.75, 1, 2.0), [0.25, 0.5, 0.25, 2.0]);
-    assert_eq!(adam_hyper(0.25, 0.5, 0.75, 3, 0.0), [0.25, 0.875, 0.578125, 0.0]);
-    assert_eq!(adam_hyper(0.25, 0.5, 0.75, 1 << 40, 0.0)[1..3], [1.0, 1.0]);
+    let adam = Adam { beta1: 0.5, beta2: 0.75, ..Adam::default() };
+    assert_eq!(adam.hyper(0.25, 1, 2.0), [0.25, 0.5, 0.25, 2.0]);
+    assert_eq!(adam.hyper(0.25, 3, 0.0), [0.25, 0.875, 0.578125, 0.0]);
+    assert_eq!(adam.hyper(0.25, 1 << 40, 0.0)[1..3], [1.0, 1.0]);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::tensor::TensorType;
 use crate::testing::{ErrorCase, Gen, OpCase, Tol};
 
 /// Adam, in place. Inputs: parameters, first moments, second moments (all three updated), gradients, the step's numbers
-/// `F32[4]` (see [`adam_hyper`]), the gradients' global norm (a scalar).
+/// `F32[4]` (see [`Adam::hyper`]), the gradients' global norm (a scalar).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
     /// Decay of the first moments.
@@ -37,15 +37,17 @@ impl Default for Adam {
     }
 }
 
-/// What the host writes before step `t` (from 1) of [`Adam`]: rate, 1 − β₁ᵗ, 1 − β₂ᵗ (worked out in f64), and the largest
-/// global norm of the gradients (0: not clipped).
-pub fn adam_hyper(rate: f32, beta1: f32, beta2: f32, t: u64, largest_norm: f32) -> [f32; 4] {
-    let correction = |beta: f32| (1.0 - f64::from(beta).powf(t.max(1) as f64)) as f32;
-    [rate, correction(beta1), correction(beta2), largest_norm]
+impl Adam {
+    /// What the host writes before step `t` (from 1): rate, 1 − β₁ᵗ, 1 − β₂ᵗ (worked out in f64), and the largest global norm
+    /// of the gradients (0: not clipped).
+    pub fn hyper(&self, rate: f64, t: u64, largest_norm: f64) -> [f32; 4] {
+        let correction = |beta: f32| (1.0 - f64::from(beta).powf(t.max(1) as f64)) as f32;
+        [rate as f32, correction(self.beta1), correction(self.beta2), largest_norm as f32]
+    }
 }
 
 /// Gradient descent with momentum, in place. Inputs: parameters, velocities (both updated), gradients, the step's numbers
-/// `F32[4]` (rate, two that are not read, largest norm), the gradients' global norm (a scalar).
+/// `F32[4]` (see [`Sgd::hyper`]), the gradients' global norm (a scalar).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
     /// Momentum μ; 0 for plain descent.
@@ -54,6 +56,14 @@ pub struct Sgd {
     pub nesterov: bool,
     /// Weight decay λ, added to the gradient.
     pub weight_decay: f32,
+}
+
+impl Sgd {
+    /// What the host writes before a step: rate, two numbers that are not read, and the largest global norm of the
+    /// gradients (0: not clipped).
+    pub fn hyper(rate: f64, largest_norm: f64) -> [f32; 4] {
+        [rate as f32, 1.0, 1.0, largest_norm as f32]
+    }
 }
 
 /// Moving average of the second input in the first, in place. Elements that are not finite are passed over.
@@ -288,11 +298,11 @@ impl Graph {
     }
 
     /// Appends one step of Adam on every parameter; all gradients must have been stored before. `hyper` is an input of type
-    /// `F32[4]` that the host writes from [`adam_hyper`]. Returns the gradients' global norm before clipping.
+    /// `F32[4]` that the host writes from [`Adam::hyper`]. Returns the gradients' global norm before clipping.
     pub fn adam(&mut self, adam: Adam, layout: &StoreLayout, hyper: Value) -> Result<Value> {
         self.optimize(adam, &[Arena::Params, Arena::Moment1, Arena::Moment2], layout, hyper)
     }
-    /// [`Graph::adam`] for gradient descent with momentum; `hyper` is (rate, two numbers that are not read, largest norm).
+    /// [`Graph::adam`] for gradient descent with momentum; `hyper` comes from [`Sgd::hyper`].
     pub fn sgd(&mut self, sgd: Sgd, layout: &StoreLayout, hyper: Value) -> Result<Value> {
         self.optimize(sgd, &[Arena::Params, Arena::Moment1], layout, hyper)
     }
@@ -344,10 +354,10 @@ pub(super) fn cases() -> Vec<OpCase> {
     for (len, largest, norm, name) in list {
         let n = || Gen::normal([len]);
         let tensors = [n(), n(), Gen::uniform([len], 0.01, 2.0), n()];
-        let inputs = [&tensors[..], &step(adam_hyper(0.02, ADAM.beta1, ADAM.beta2, 3, largest), norm)].concat();
+        let inputs = [&tensors[..], &step(ADAM.hyper(0.02, 3, largest.into()), norm)].concat();
         cases.push(OpCase::new(format!("adam {name}"), ADAM, inputs).tol(tol).no_grad(IN_PLACE));
         for nesterov in [false, true] {
-            let inputs = [&[n(), n(), n()][..], &step([0.05, 1.0, 1.0, largest], norm)].concat();
+            let inputs = [&[n(), n(), n()][..], &step(Sgd::hyper(0.05, largest.into()), norm)].concat();
             let op = Sgd { nesterov, ..SGD };
             cases.push(OpCase::new(format!("sgd {name} {nesterov}"), op, inputs).tol(tol).no_grad(IN_PLACE));
         }
@@ -377,7 +387,6 @@ pub(super) fn errors() -> Vec<ErrorCase> {
 
 pub(super) fn bench() -> Vec<OpCase> {
     let n = || Gen::normal([4 << 20]);
-    let inputs =
-        [&[n(), n(), Gen::uniform([4 << 20], 0.01, 2.0), n()][..], &step(adam_hyper(1e-3, 0.9, 0.99, 10, 1.0), 3.0)];
+    let inputs = [&[n(), n(), Gen::uniform([4 << 20], 0.01, 2.0), n()][..], &step(ADAM.hyper(1e-3, 10, 1.0), 3.0)];
     vec![OpCase::new("adam 4 Mi", ADAM, inputs.concat()).no_grad(IN_PLACE)]
 }
