@@ -175,17 +175,20 @@ impl Lowerer<'_> {
         i
     }
 
-    /// A computed gradient stored once goes straight to its arena range instead of being copied there.
+    /// A computed gradient stored once goes straight to its arena range instead of being copied there. One that is stored
+    /// for several parameters is copied to each: a copy from arena to arena would read and write one buffer.
     fn direct_grads(&mut self) {
+        let mut stored: HashMap<usize, Vec<&String>> = HashMap::new();
         for node in self.g.nodes() {
             if let Def::StoreGrad { param } = &node.def {
-                let base = self.base(node.inputs[0]);
-                let computed = self.g.nodes()[base].op().is_some_and(|op| op.updates() == 0);
-                if computed && !self.direct.contains_key(&base) {
-                    self.direct.insert(base, param.clone());
-                }
+                stored.entry(self.base(node.inputs[0])).or_default().push(param);
             }
         }
+        let computed = |base: usize| self.g.nodes()[base].op().is_some_and(|op| op.updates() == 0);
+        self.direct = (stored.into_iter())
+            .filter(|(base, params)| params.len() == 1 && computed(*base))
+            .map(|(base, params)| (base, params[0].clone()))
+            .collect();
     }
 
     /// Notes that `v` is read at `step`.
