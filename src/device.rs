@@ -207,6 +207,8 @@ pub struct Executable {
     roots: Vec<(Value, TensorType)>,
     inputs: HashMap<String, (usize, TensorType)>,
     plan: String,
+    dispatches: usize,
+    planned_bytes: u64,
     inner: ExecutableInner,
 }
 
@@ -221,16 +223,20 @@ impl Executable {
     /// # Errors
     /// A parameter that `store` lacks, an op the device cannot run, or too little memory.
     pub fn compile(device: &Device, store: &Store, graph: &Graph, roots: &[Value]) -> Result<Self> {
+        let (dispatches, planned_bytes);
         let (inner, plan) = match (device, &store.inner) {
             (Device::Gpu(gpu), StoreInner::Gpu(gpu_store)) => {
                 let lowered = lower(graph, roots, &store.layout, &Options::new(gpu.caps()))?;
                 let plan = lowered.report.to_string();
+                (dispatches, planned_bytes) = (lowered.report.dispatches, lowered.report.total_bytes());
                 let exe = GpuExecutable::compile(gpu, gpu_store, lowered.program)?;
                 (ExecutableInner::Gpu(Box::new(exe)), plan)
             }
             (Device::Cpu, StoreInner::Cpu(memory)) => {
                 let interpreter = Box::new(Interpreter::new(graph, roots, &store.layout)?);
                 let mib = interpreter.slot_bytes() as f64 / f64::from(1 << 20);
+                dispatches = interpreter.computed_nodes();
+                planned_bytes = interpreter.slot_bytes() as u64 + store.allocated_bytes();
                 let plan = format!("plan: {} nodes on the CPU, {mib:.1} MiB of intermediates", graph.nodes().len());
                 (ExecutableInner::Cpu { interpreter, memory: memory.clone(), pending: vec![] }, plan)
             }
@@ -239,11 +245,19 @@ impl Executable {
         let inputs = graph.inputs().into_iter().enumerate();
         let inputs = inputs.map(|(i, v)| (graph.label(v), (i, graph.ty(v).clone()))).collect();
         let roots = roots.iter().map(|&v| (v, graph.ty(v).clone())).collect();
-        Ok(Self { roots, inputs, plan, inner })
+        Ok(Self { roots, inputs, plan, dispatches, planned_bytes, inner })
     }
     /// The plan in words: nodes, dispatches, slots, bytes, the largest tensors.
     pub fn plan(&self) -> &str {
         &self.plan
+    }
+    /// Dispatches of a run; on the CPU, computed nodes.
+    pub fn dispatches(&self) -> usize {
+        self.dispatches
+    }
+    /// Bytes that a run needs: intermediates, the store's arenas and states, inputs.
+    pub fn planned_bytes(&self) -> u64 {
+        self.planned_bytes
     }
     /// Whether the graph has an input called `name`.
     pub fn has_input(&self, name: &str) -> bool {
@@ -313,11 +327,11 @@ impl Executable {
             }
         }
     }
-    /// Runs once and times every dispatch: label and milliseconds. Empty on the CPU device.
+    /// Runs once and times every dispatch (on the CPU, every computed node): label and milliseconds.
     pub fn profile(&mut self) -> Result<Vec<(String, f64)>> {
         match &mut self.inner {
             ExecutableInner::Gpu(exe) => exe.profile(),
-            ExecutableInner::Cpu { .. } => Ok(vec![]),
+            ExecutableInner::Cpu { interpreter, memory, .. } => interpreter.profile(&mut lock(memory)),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::ops::Op;
 use crate::tensor::{Array, DType, TensorType};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Where a node's elements are.
 #[derive(Clone, Debug)]
@@ -118,21 +119,55 @@ impl<T: Scalar> Interpreter<T> {
         mut inspect: impl FnMut(Value, &[T]) -> Result<()>,
     ) -> Result<()> {
         for i in 0..self.homes.len() {
-            if !self.live[i] {
-                continue;
-            }
-            match self.graph.nodes()[i].def.clone() {
-                Def::Apply(op) if op.alias() => {}
-                Def::Apply(op) if op.updates() > 0 => self.update(i, &op, memory),
-                Def::Apply(op) => {
-                    self.compute(i, &op, memory);
-                    inspect(Value::at(i), self.view(Value::at(i), memory).real())?;
-                }
-                Def::StoreGrad { .. } => self.store_grad(i, memory),
-                _ => {}
+            if self.run_node(i, memory) {
+                inspect(Value::at(i), self.view(Value::at(i), memory).real())?;
             }
         }
         Ok(())
+    }
+
+    /// Runs node `i` if it is live; whether it has computed a value.
+    fn run_node(&mut self, i: usize, memory: &mut Memory<T>) -> bool {
+        if !self.live[i] {
+            return false;
+        }
+        match self.graph.nodes()[i].def.clone() {
+            Def::Apply(op) if op.alias() => false,
+            Def::Apply(op) if op.updates() > 0 => {
+                self.update(i, &op, memory);
+                false
+            }
+            Def::Apply(op) => {
+                self.compute(i, &op, memory);
+                true
+            }
+            Def::StoreGrad { .. } => {
+                self.store_grad(i, memory);
+                false
+            }
+            _ => false,
+        }
+    }
+    /// Runs every live node and times it: label and milliseconds.
+    pub fn profile(&mut self, memory: &mut Memory<T>) -> Result<Vec<(String, f64)>> {
+        let mut times = vec![];
+        for i in 0..self.homes.len() {
+            let Def::Apply(op) = self.graph.nodes()[i].def.clone() else {
+                self.run_node(i, memory);
+                continue;
+            };
+            let start = Instant::now();
+            self.run_node(i, memory);
+            if self.live[i] && !op.alias() {
+                times.push((self.graph.label(Value::at(i)), start.elapsed().as_secs_f64() * 1e3));
+            }
+        }
+        Ok(times)
+    }
+    /// How many nodes a run computes.
+    pub fn computed_nodes(&self) -> usize {
+        let computed = |i: &usize| self.live[*i] && self.graph.nodes()[*i].op().is_some_and(|op| !op.alias());
+        (0..self.homes.len()).filter(computed).count()
     }
     /// Runs every live node.
     pub fn run(&mut self, memory: &mut Memory<T>) -> Result<()> {

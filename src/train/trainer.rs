@@ -113,6 +113,10 @@ impl Trainer {
     pub fn plan(&self) -> &str {
         self.exe.plan()
     }
+    /// The compiled training step.
+    pub fn executable(&self) -> &Executable {
+        &self.exe
+    }
     /// The training graph.
     pub fn graph(&self) -> &Graph {
         &self.graph

@@ -5,6 +5,7 @@ mod likelihood;
 mod objective;
 mod posterior;
 mod prior;
+pub mod zoo;
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
