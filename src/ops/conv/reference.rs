@@ -154,17 +154,18 @@ impl Reference for Conv2dInputGrad {
     fn reference<T: Real>(&self, inputs: &[View<'_, T>], out: &mut [T]) {
         let Some(geo) = Geometry::of_types(&[inputs[0].ty, inputs[1].ty], |t| self.geometry(t)) else { return };
         let (w, dy) = (inputs[0].real(), inputs[1].real());
-        // Patches of one image overlap, so an image stays on one thread, unless there is only one image.
+        // Patches of one image overlap, so an image stays on one thread, unless there is only one; small images go together.
         let threads = if geo.batch == 1 { Threads::All } else { Threads::One };
-        let image = geo.h * geo.w * geo.c;
-        let block = block_lines(geo.oh, geo.ow).max(ROWS.div_ceil(geo.ow)) * geo.ow;
-        out.par_chunks_mut(image).enumerate().for_each_init(Vec::new, |buffer, (n, dx)| {
-            let pixels = n * geo.oh * geo.ow..(n + 1) * geo.oh * geo.ow;
+        let (image, pixels) = (geo.h * geo.w * geo.c, geo.oh * geo.ow);
+        let images = ROWS.div_ceil(pixels).min(geo.batch.div_ceil(8)).max(1);
+        let block = ROWS.next_multiple_of(geo.ow);
+        out.par_chunks_mut(images * image).enumerate().for_each_init(Vec::new, |buffer, (task, dx)| {
+            let first = task * images;
+            let end = (first + dx.len() / image) * pixels;
             dx.fill(T::ZERO);
-            for first in pixels.clone().step_by(block) {
-                let block = first..pixels.end.min(first + block);
+            for start in (first * pixels..end).step_by(block) {
                 for group in 0..geo.conv.groups {
-                    geo.add_patches(w, dy, block.clone(), group, buffer, dx, threads);
+                    geo.add_patches(w, dy, start..end.min(start + block), first, group, buffer, dx, threads);
                 }
             }
         });
@@ -172,31 +173,30 @@ impl Reference for Conv2dInputGrad {
 }
 
 impl Geometry {
-    /// Adds what `pixels` of dy contribute to their image's dx.
+    /// Adds what `pixels` of dy contribute to `dx`, which starts at image `first`.
     fn add_patches<T: Real>(
         &self,
         w: &[T],
         dy: &[T],
         pixels: Range<usize>,
+        first: usize,
         group: usize,
         buffer: &mut Vec<T>,
         dx: &mut [T],
         threads: Threads,
     ) {
-        let (depth, oy) = (self.depth(), self.outputs(dy, pixels.start, group));
-        let filter = self.filter(w, group);
+        let (depth, outputs, filter) = (self.depth(), self.outputs(dy, pixels.start, group), self.filter(w, group));
         let turned = Strided { data: filter.data, row: filter.col, col: filter.row };
         let dims = [pixels.len(), self.og(), depth];
-        let start = pixels.start / (self.oh * self.ow);
         if self.pointlike() {
-            let first = (pixels.start - start * self.oh * self.ow) * self.c + group * self.cg();
-            return T::matmul(dims, oy, turned, &mut dx[first..], self.c, false, threads);
+            let at = (pixels.start - first * self.oh * self.ow) * self.c + group * self.cg();
+            return T::matmul(dims, outputs, turned, &mut dx[at..], self.c, false, threads);
         }
         buffer.resize(pixels.len() * depth, T::ZERO);
-        T::matmul(dims, oy, turned, buffer, depth, false, threads);
+        T::matmul(dims, outputs, turned, buffer, depth, false, threads);
         for (pixel, patch) in pixels.zip(buffer.chunks_exact(depth)) {
-            let [_, y, x] = self.pixel(pixel);
-            self.patch([0, y, x], group, |to, at| {
+            let [image, y, x] = self.pixel(pixel);
+            self.patch([image - first, y, x], group, |to, at| {
                 let len = to.len();
                 dx[to].iter_mut().zip(&patch[at..at + len]).for_each(|(d, &p)| *d += p);
             });
