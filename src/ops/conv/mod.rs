@@ -153,7 +153,7 @@ impl Conv2d {
         let refuse =
             |what: String| Err(Error::shape(op, format!("image {x:?}, filter {w:?}, {}: {what}", self.words())));
         let groups = self.groups;
-        if x[3] % groups != 0 || w[3] % groups != 0 {
+        if !x[3].is_multiple_of(groups) || !w[3].is_multiple_of(groups) {
             return refuse(format!("{groups} groups must divide {} input and {} output channels", x[3], w[3]));
         }
         if w[2] != x[3] / groups {
