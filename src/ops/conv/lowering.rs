@@ -193,7 +193,7 @@ fn few_channels(geo: &Geometry, params: FewChannelsParams, inputs: [usize; 2], c
     let [step, back] = steps(geo);
     let taps = (geo.kw as u32).div_ceil(step[1]);
     // Drivers stop unrolling past 32 (pixels × taps), and then registers become memory.
-    let pixels = if 16 * taps <= 32 { 16 } else { 8 };
+    let pixels: u32 = if 16 * taps <= 32 { 16 } else { 8 };
     if geo.cg() > 4 || back[1] != 1 || !pixels.is_multiple_of(lanes) || pixels * taps > 32 {
         return None;
     }
