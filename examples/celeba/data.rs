@@ -4,7 +4,7 @@ use crate::args::Args;
 use std::sync::Arc;
 use wavae::data::{CelebA, CelebAOptions, ImageSet, Split, synthetic_faces};
 use wavae::train::Source;
-use wavae::{Device, Result};
+use wavae::{Device, Error, Result};
 
 /// Image side, pixels.
 pub const SIZE: usize = 64;
@@ -45,6 +45,7 @@ pub fn open(args: &Args, device: &Device) -> Result<Faces> {
             let probe = celeba.load_split(Split::Train, 0..PROBE.min(train.len()))?;
             let held_out = |split| celeba.load_split(split, 0..HELD_OUT.min(celeba.indices(split).len()));
             let (valid, test) = (held_out(Split::Valid)?, held_out(Split::Test)?);
+            enough(celeba.len(), &valid, &test)?;
             let source = Source::Stream { images: Arc::new(celeba), indices: train, shape: [SIZE, SIZE, 3], workers };
             Ok(Faces { source, probe, valid, test, origin })
         }
@@ -55,7 +56,17 @@ pub fn open(args: &Args, device: &Device) -> Result<Faces> {
             let probe = train.subset(&(0..PROBE.min(train.len())).collect::<Vec<_>>());
             let held_out = |split| all.subset(&all.indices(split).into_iter().take(HELD_OUT).collect::<Vec<_>>());
             let (valid, test) = (held_out(Split::Valid), held_out(Split::Test));
+            enough(all.len(), &valid, &test)?;
             Ok(Faces { source: Source::of(train, device, workers), probe, valid, test, origin })
         }
     }
+}
+
+/// Refuses to go on where nothing was held out.
+fn enough(count: usize, valid: &ImageSet, test: &ImageSet) -> Result<()> {
+    if valid.is_empty() || test.is_empty() {
+        let message = format!("{count} faces are too few to hold some out for validation and test; give more --images");
+        return Err(Error::Config(message));
+    }
+    Ok(())
 }

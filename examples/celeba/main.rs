@@ -1,63 +1,46 @@
 //! `cargo run --release --example celeba`: a convolutional VAE on faces, from pixels to an added smile.
 
 mod args;
+#[path = "../common/mod.rs"]
+mod common;
 mod data;
 mod model;
 mod pictures;
 
 use args::Args;
 use clap::Parser;
+use common::{Length, Run};
 use data::{Faces, SIZE};
 use serde::Serialize;
 use std::process::ExitCode;
-use std::time::Instant;
+use wavae::Result;
 use wavae::data::ImageSet;
-use wavae::eval::{LinearProbe, active_units, attribute_vector, mean_squared_error};
-use wavae::train::{self, Beta, Config, Evaluator, Figures, Metrics, Progress, Rate, Trainer};
-use wavae::{Device, Error, Result};
+use wavae::eval::{LinearProbe, attribute_vector};
+use wavae::train::{Beta, Config, Evaluator, Metrics, Rate, Trainer};
 
-/// What `summary.json` holds; likelihoods are nats per image on held-out faces, errors are per pixel and channel in [0, 1].
+/// What `summary.json` holds.
 #[derive(Debug, Serialize)]
 struct Summary {
-    device: String,
-    data: String,
-    seconds: f64,
-    steps: u64,
-    batch: usize,
-    parameters: usize,
-    elbo: f64,
-    reconstruction: f64,
-    kl: f64,
-    kl_dimensions: Vec<f64>,
-    active_units: usize,
-    latent: usize,
-    mse: f64,
+    #[serde(flatten)]
+    run: Run,
+    /// Squared error of always answering with the mean training face.
     mse_mean_face: f64,
+    /// Held-out accuracy of a linear probe for *smiling* on μ.
     smile_probe_accuracy: f64,
+    /// Share of held-out neutral faces that the probe sees smiling once the smile vector was added.
     smile_edit_success: f64,
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    common::exit(run(&Args::parse()))
 }
 
 fn run(args: &Args) -> Result<()> {
-    let device = Device::open(&args.device)?;
-    println!("device: {device}");
-    if let Some(remark) = device.remark(&args.device) {
-        println!("        {remark}");
-    }
+    let device = common::open(&args.device)?;
     let faces = data::open(args, &device)?;
     println!("data: {}", faces.origin);
-    let (batch, latent) = (args.batch as usize, args.latent as usize);
-    let per_epoch = (faces.source.len() / batch).max(1) as u64;
-    let steps = args.epochs.map_or(args.steps, |epochs| epochs * per_epoch);
+    let length = Length::new(args.steps, args.epochs, faces.source.len(), args.batch as usize);
+    let Length { steps, batch, .. } = length;
     let config = Config {
         steps,
         batch,
@@ -68,48 +51,20 @@ fn run(args: &Args) -> Result<()> {
         validate_every: (steps / 5).max(1),
         ..Config::default()
     };
-    let vae = model::model(latent, args.sigma);
+    let vae = model::model(args.latent as usize, args.sigma);
     let mut trainer = Trainer::new(&device, &vae, &faces.source, [SIZE, SIZE, 3], config)?;
-    if let Some(path) = &args.load {
-        train::load(trainer.store(), path)?;
-        println!("weights: {}", path.display());
-    }
-    let parameters = trainer.parameter_count();
-    println!("model: {parameters} parameters, latent {latent}\n{}", trainer.plan());
-    println!("training: {steps} steps of {batch} images, {:.1} epochs", steps as f64 / per_epoch as f64);
+    let (metrics, seconds) = common::train(&mut trainer, &faces.valid, length, args.load.as_deref(), &args.out)?;
 
-    let mut metrics = Metrics::to_file(args.out.join("metrics.jsonl"))?;
-    let mut progress = Progress::new(steps, batch);
-    let start = Instant::now();
-    trainer.run(Some(&faces.valid), &mut metrics, &mut progress)?;
-    let seconds = start.elapsed().as_secs_f64();
-    train::save(trainer.store(), args.out.join("model.safetensors"))?;
-
-    let figures = trainer.validate(&faces.test)?;
-    let evaluator = trainer.evaluator();
-    let codes = evaluator.encode(&faces.test)?;
-    let mse = mean_squared_error(&evaluator.decode(&codes)?, &faces.test.pixels);
-    let smile = smile(evaluator, &faces, &codes, args)?;
-    draw(evaluator, &faces, &metrics, &figures, args)?;
-    let summary = Summary {
-        device: device.to_string(),
-        data: faces.origin.clone(),
-        seconds,
-        steps,
-        batch,
-        parameters,
-        elbo: figures.elbo,
-        reconstruction: figures.reconstruction,
-        kl: figures.kl,
-        active_units: active_units(&codes, latent),
-        kl_dimensions: figures.kl_dims,
-        latent,
-        mse,
-        mse_mean_face: mean_face_error(&faces),
-        smile_probe_accuracy: smile.0,
-        smile_edit_success: smile.1,
-    };
-    report(&summary, args)
+    let codes = trainer.evaluator().encode(&faces.test)?;
+    let run = Run::new(&mut trainer, &faces.test, &codes, length, (&device, &faces.origin, seconds))?;
+    let (smile_probe_accuracy, smile_edit_success) = smile(trainer.evaluator(), &faces, &codes, args)?;
+    draw(trainer.evaluator(), &faces, &metrics, &run.kl_dimensions, args)?;
+    let mse_mean_face = common::mean_image_error(&faces.probe, &faces.test);
+    let summary = Summary { run, mse_mean_face, smile_probe_accuracy, smile_edit_success };
+    summary.run.print(mse_mean_face);
+    println!("smile:    a linear probe reads it at {:.1} %", 100.0 * smile_probe_accuracy);
+    println!("          the smile vector turns {:.1} % of neutral faces", 100.0 * smile_edit_success);
+    common::write_summary(&summary, &args.out)
 }
 
 /// Held-out accuracy of a probe for *smiling* on μ, and the share of held-out neutral faces that the probe sees smiling
@@ -136,36 +91,10 @@ fn neutral(set: &ImageSet) -> Result<ImageSet> {
     Ok(set.subset(&(0..set.len()).filter(|&i| smiling[i] < 0).collect::<Vec<_>>()))
 }
 
-/// The error of always answering with the mean training face.
-fn mean_face_error(faces: &Faces) -> f64 {
-    let mean = faces.probe.mean_image(&(0..faces.probe.len()).collect::<Vec<_>>());
-    let mean: Vec<f32> = mean.iter().map(|x| x / 255.0).collect();
-    let errors = (0..faces.test.len()).map(|i| mean_squared_error(&mean, faces.test.image(i)));
-    errors.sum::<f64>() / faces.test.len().max(1) as f64
-}
-
-fn draw(evaluator: &mut Evaluator, faces: &Faces, metrics: &Metrics, figures: &Figures, args: &Args) -> Result<()> {
-    pictures::samples(evaluator, args.seed, &args.out)?;
-    pictures::reconstructions(evaluator, &faces.test, &args.out)?;
+fn draw(evaluator: &mut Evaluator, faces: &Faces, metrics: &Metrics, kl_dims: &[f64], args: &Args) -> Result<()> {
+    common::pictures::samples(evaluator, &faces.test, args.seed, &args.out)?;
+    common::pictures::reconstructions(evaluator, &faces.test, &args.out)?;
+    common::pictures::curves(metrics, kl_dims, &args.out)?;
     pictures::interpolations(evaluator, &faces.test, &args.out)?;
-    pictures::traversals(evaluator, &faces.test, &figures.kl_dims, &args.out)?;
-    pictures::curves(metrics, &figures.kl_dims, &args.out)
-}
-
-fn report(summary: &Summary, args: &Args) -> Result<()> {
-    let path = args.out.join("summary.json");
-    let json = serde_json::to_string_pretty(summary).map_err(|e| Error::file(&path, e))?;
-    std::fs::write(&path, json + "\n").map_err(|e| Error::file(&path, e))?;
-    let Summary { elbo, reconstruction, kl, active_units, latent, mse, mse_mean_face, seconds, .. } = summary;
-    println!("trained in {seconds:.0} s");
-    println!("held out: ELBO {elbo:.1}, reconstruction {reconstruction:.1}, KL {kl:.1} nats/image");
-    println!("          {active_units} of {latent} latent dimensions active");
-    println!(
-        "          squared error {mse:.5}, of the mean face {mse_mean_face:.5} ({:.1} times)",
-        mse_mean_face / mse
-    );
-    println!("smile:    a linear probe reads it at {:.1} %", 100.0 * summary.smile_probe_accuracy);
-    println!("          the smile vector turns {:.1} % of neutral faces", 100.0 * summary.smile_edit_success);
-    println!("pictures, weights and summary.json are in {}", args.out.display());
-    Ok(())
+    pictures::traversals(evaluator, &faces.test, kl_dims, &args.out)
 }

@@ -1,36 +1,10 @@
-//! Everything there is to look at.
+//! What there is to look at besides the pictures of every model.
 
+use crate::common::pictures::{by_kl, first, grid};
 use std::path::Path;
 use wavae::Result;
 use wavae::data::ImageSet;
-use wavae::report::{BarChart, ImageGrid, LinePlot};
-use wavae::rng::{Philox, normal};
-use wavae::train::{Evaluator, Metrics, Record};
-
-use crate::data::SIZE;
-
-const IMAGE: [usize; 3] = [SIZE, SIZE, 3];
-
-fn grid(columns: usize) -> Result<ImageGrid> {
-    ImageGrid::new(columns, SIZE, SIZE, 3)
-}
-
-/// Faces drawn from the prior.
-pub fn samples(evaluator: &mut Evaluator, seed: u64, out: &Path) -> Result<()> {
-    let mut rng = Philox::new(seed, 0x5a17);
-    let z: Vec<f32> = (0..64 * evaluator.latent()).map(|_| normal(&mut rng)).collect();
-    grid(8)?.images(&evaluator.decode(&z)?)?.title("samples from the prior").save(out.join("samples.png"))
-}
-
-/// Held-out faces above what the model makes of them.
-pub fn reconstructions(evaluator: &mut Evaluator, test: &ImageSet, out: &Path) -> Result<()> {
-    let shown = first(test, 32);
-    let codes = evaluator.encode(&shown)?;
-    let rebuilt = evaluator.decode(&codes)?;
-    let originals: Vec<f32> = shown.pixels.iter().map(|&b| f32::from(b) / 255.0).collect();
-    let rows = [("original", originals.as_slice()), ("reconstruction", &rebuilt)];
-    ImageGrid::compare(8, IMAGE, &rows)?.save(out.join("reconstructions.png"))
-}
+use wavae::train::Evaluator;
 
 /// From one held-out face to another along a straight line in latent space.
 pub fn interpolations(evaluator: &mut Evaluator, test: &ImageSet, out: &Path) -> Result<()> {
@@ -48,16 +22,17 @@ pub fn interpolations(evaluator: &mut Evaluator, test: &ImageSet, out: &Path) ->
         }
     }
     let images = evaluator.decode(&z)?;
-    grid(STEPS)?.images(&images)?.title("interpolations between held-out faces").save(out.join("interpolations.png"))
+    grid(STEPS, test)?
+        .images(&images)?
+        .title("interpolations between held-out faces")
+        .save(out.join("interpolations.png"))
 }
 
 /// One held-out face with the dimensions of the largest KL moved one at a time.
 pub fn traversals(evaluator: &mut Evaluator, test: &ImageSet, kl_dims: &[f64], out: &Path) -> Result<()> {
     const STEPS: usize = 9;
-    let latent = evaluator.latent();
     let code = evaluator.encode(&first(test, 1))?;
-    let mut order: Vec<usize> = (0..latent).collect();
-    order.sort_by(|&a, &b| kl_dims[b].total_cmp(&kl_dims[a]));
+    let mut order = by_kl(kl_dims);
     order.truncate(10);
     let mut z = vec![];
     for &dimension in &order {
@@ -69,7 +44,7 @@ pub fn traversals(evaluator: &mut Evaluator, test: &ImageSet, kl_dims: &[f64], o
     }
     let captions = order.iter().map(|&d| format!("z{d}  KL {:.2}", kl_dims[d]));
     let images = evaluator.decode(&z)?;
-    grid(STEPS)?
+    grid(STEPS, test)?
         .images(&images)?
         .row_captions(captions)
         .title("traversals, z from -3 to 3")
@@ -81,7 +56,7 @@ pub fn smiles(evaluator: &mut Evaluator, neutral: &ImageSet, vector: &[f32], str
     const FACES: usize = 10;
     let shown = first(neutral, FACES);
     let codes = evaluator.encode(&shown)?;
-    let mut picture = grid(shown.len())?.images_u8(&shown.pixels)?;
+    let mut picture = grid(shown.len().max(1), neutral)?.images_u8(&shown.pixels)?;
     let shares = [0.0, 0.5, 1.0];
     for share in shares {
         picture = picture.images(&evaluator.decode(&moved(&codes, vector, share * strength))?)?;
@@ -94,23 +69,4 @@ pub fn smiles(evaluator: &mut Evaluator, neutral: &ImageSet, vector: &[f32], str
 pub fn moved(codes: &[f32], vector: &[f32], strength: f32) -> Vec<f32> {
     let rows = codes.chunks_exact(vector.len());
     rows.flat_map(|row| row.iter().zip(vector).map(move |(z, v)| z + strength * v)).collect()
-}
-
-/// ELBO, reconstruction and KL against steps; KL of each latent dimension.
-pub fn curves(metrics: &Metrics, kl_dims: &[f64], out: &Path) -> Result<()> {
-    let figures: [(&str, fn(&Record) -> f32); 2] = [("-ELBO", |r| -r.elbo), ("KL", |r| r.kl)];
-    for (name, figure) in figures {
-        let mut plot = LinePlot::new(name).x("step").y("nats per image").robust();
-        for kind in ["train", "valid"] {
-            plot = plot.series(kind, &metrics.series(kind, figure));
-        }
-        let file = if name == "KL" { "kl.png" } else { "loss.png" };
-        plot.save(out.join(file))?;
-    }
-    let chart = BarChart::new("KL of each latent dimension").y("nats").values("z", kl_dims).sorted();
-    chart.save(out.join("kl_dimensions.png"))
-}
-
-fn first(set: &ImageSet, count: usize) -> ImageSet {
-    set.subset(&(0..count.min(set.len())).collect::<Vec<_>>())
 }
