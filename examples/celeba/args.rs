@@ -19,17 +19,20 @@ pub struct Args {
     #[arg(long, default_value = "auto")]
     pub device: String,
     /// Training steps
-    #[arg(long, default_value_t = 700, conflicts_with = "epochs")]
+    #[arg(long, default_value_t = 1800, conflicts_with = "epochs")]
     pub steps: u64,
     /// Passes over the training images, instead of --steps
     #[arg(long)]
     pub epochs: Option<u64>,
     /// Images a step
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub batch: u32,
     /// Latent dimensions
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub latent: u32,
+    /// Channels of the layers next to the images; those next to the codes have eight times as many
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub width: u32,
     /// Weight of the KL term, reached after a linear warm-up over the first tenth of the steps
     #[arg(long, default_value_t = 1.0)]
     pub beta: f32,

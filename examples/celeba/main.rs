@@ -45,13 +45,13 @@ fn run(args: &Args) -> Result<()> {
         steps,
         batch,
         seed: args.seed,
-        rate: Rate { peak: args.lr, warmup: 20.min(steps), floor: 0.02 },
+        rate: Rate { peak: args.lr, warmup: 100.min(steps), floor: 0.02 },
         beta: Beta::Linear { to: args.beta, steps: steps / 10 },
         clip: 1000.0,
         validate_every: (steps / 5).max(1),
         ..Config::default()
     };
-    let vae = model::model(args.latent as usize, args.sigma);
+    let vae = model::model(args.latent as usize, args.width as usize, args.sigma);
     let mut trainer = Trainer::new(&device, &vae, &faces.source, [SIZE, SIZE, 3], config)?;
     let (metrics, seconds) = common::train(&mut trainer, &faces.valid, length, args.load.as_deref(), &args.out)?;
 

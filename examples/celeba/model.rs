@@ -3,10 +3,11 @@
 use wavae::nn::{Activation, BatchNorm, Conv, ConvTranspose, Flatten, Linear, Sequential, Start, Unflatten};
 use wavae::vae::{DiagonalGaussian, Elbo, GaussianPixels, Spread, StandardNormal, Vae};
 
-/// A VAE for 64×64 RGB images with `latent` dimensions and Gaussian pixels of standard deviation `sigma`.
-pub fn model(latent: usize, sigma: f32) -> Vae {
+/// A VAE for 64×64 RGB images with `latent` dimensions, `width` channels at the images' end, eight times as many at the
+/// codes' end, and Gaussian pixels of standard deviation `sigma`.
+pub fn model(latent: usize, width: usize, sigma: f32) -> Vae {
     let mut encoder = Sequential::new();
-    for (i, channels) in [32, 64, 128, 256].into_iter().enumerate() {
+    for (i, channels) in [width, 2 * width, 4 * width, 8 * width].into_iter().enumerate() {
         let block = Sequential::new()
             .then("conv", Conv::new(channels, 4).stride(2).pad(1).no_bias().start(Start::Kaiming))
             .then("norm", BatchNorm::default())
@@ -14,10 +15,10 @@ pub fn model(latent: usize, sigma: f32) -> Vae {
         encoder = encoder.then(format!("block{}", i + 1), block);
     }
     let mut decoder = Sequential::new()
-        .then("fc", Linear::new(4 * 4 * 256).start(Start::Kaiming))
+        .then("fc", Linear::new(4 * 4 * 8 * width).start(Start::Kaiming))
         .then("act", Activation::Relu)
-        .then("unflatten", Unflatten::image(4, 4, 256));
-    for (i, channels) in [128, 64, 32].into_iter().enumerate() {
+        .then("unflatten", Unflatten::image(4, 4, 8 * width));
+    for (i, channels) in [4 * width, 2 * width, width].into_iter().enumerate() {
         let block = Sequential::new()
             .then("conv", ConvTranspose::new(channels, 4).stride(2).pad(1).no_bias().start(Start::Kaiming))
             .then("norm", BatchNorm::default())
