@@ -11,7 +11,7 @@ pub use bernoulli::Bernoulli;
 pub use normal::Normal;
 
 impl Graph {
-    /// Sums all axes but the first: [B, …] → [B].
+    /// Sums all axes but the first: [B, …] → \[B\].
     pub fn per_example(&mut self, x: Value) -> Result<Value> {
         let axes: Vec<usize> = (1..self.shape(x).rank()).collect();
         if axes.is_empty() { Ok(x) } else { self.sum(x, &axes) }

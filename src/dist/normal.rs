@@ -13,7 +13,7 @@ pub struct Normal {
 }
 
 impl Normal {
-    /// A sample μ + σ·ε through which gradients flow; `rng` is the graph's [4] `U32` noise state.
+    /// A sample μ + σ·ε through which gradients flow; `rng` is the graph's \[4\] `U32` noise state.
     pub fn rsample(&self, g: &mut Graph, rng: Value) -> Result<Value> {
         let shape = g.shape(self.mu).clone();
         let eps = g.normal(rng, shape)?;

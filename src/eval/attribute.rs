@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 
-/// The mean code of the examples that have the attribute (`+1`) minus that of those that have not (`−1`): [L].
+/// The mean code of the examples that have the attribute (`+1`) minus that of those that have not (`−1`): \[L\].
 ///
 /// # Errors
 /// [`Error::Config`] where one of the two groups is empty.
@@ -75,7 +75,7 @@ impl LinearProbe {
         let standard = row.iter().zip(self.mean.iter().zip(&self.scale)).map(|(&x, (m, s))| (f64::from(x) - m) * s);
         standard.chain([1.0]).collect()
     }
-    /// The log odds that the code `row` [L] has the attribute.
+    /// The log odds that the code `row` \[L\] has the attribute.
     pub fn logit(&self, row: &[f32]) -> f64 {
         dot(&self.weight, &self.features(row))
     }

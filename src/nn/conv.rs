@@ -66,12 +66,12 @@ macro_rules! builders {
 builders!(Conv);
 builders!(ConvTranspose);
 
-/// A 2-D convolution: x [N, H, W, in] → [N, H', W', out]; `weight` [k, k, in/groups, out], `bias` [out].
+/// A 2-D convolution: x [N, H, W, in] → [N, H', W', out]; `weight` [k, k, in/groups, out], `bias` \[out\].
 #[derive(Clone, Debug)]
 pub struct Conv(Spec);
 
 /// A transposed 2-D convolution: x [N, H, W, in] → [N, H', W', out], H' = (H − 1)·stride − 2·pad + kernel; `weight`
-/// [k, k, out/groups, in] (the filter of the convolution whose input gradient this is), `bias` [out].
+/// [k, k, out/groups, in] (the filter of the convolution whose input gradient this is), `bias` \[out\].
 #[derive(Clone, Debug)]
 pub struct ConvTranspose(Spec);
 

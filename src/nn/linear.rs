@@ -4,7 +4,7 @@ use super::{Mode, Module, Start};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
-/// y = x W + b for x [B, in], W [in, out] (`weight`), b [out] (`bias`).
+/// y = x W + b for x [B, in], W [in, out] (`weight`), b \[out\] (`bias`).
 #[derive(Clone, Debug)]
 pub struct Linear {
     /// Outputs.

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Init, Value};
 
 /// Batch normalisation (Ioffe & Szegedy 2015, arXiv 1502.03167): per channel over the batch and all pixels in training,
-/// with `running` statistics [2, C] (mean; variance) in evaluation. `weight` and `bias` [C].
+/// with `running` statistics [2, C] (mean; variance) in evaluation. `weight` and `bias` \[C\].
 #[derive(Clone, Copy, Debug)]
 pub struct BatchNorm {
     /// Added to the variance.
@@ -42,7 +42,7 @@ impl Module for BatchNorm {
 }
 
 /// Group normalisation (Wu & He 2018, arXiv 1803.08494): per example over groups of channels and all pixels, the same in
-/// training and evaluation. `weight` and `bias` [C].
+/// training and evaluation. `weight` and `bias` \[C\].
 #[derive(Clone, Copy, Debug)]
 pub struct GroupNorm {
     /// How many groups the channels are divided into.

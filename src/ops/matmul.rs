@@ -232,7 +232,7 @@ impl Graph {
     pub fn matmul_t(&mut self, a: Value, b: Value, ta: bool, tb: bool) -> Result<Value> {
         self.apply(Matmul { ta, tb }, &[a, b])
     }
-    /// x [.., in] · w [in, out] + bias [out] → [.., out].
+    /// x [.., in] · w [in, out] + bias \[out\] → [.., out].
     ///
     /// # Errors
     /// [`Error::Shape`] where the extents do not fit.

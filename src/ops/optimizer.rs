@@ -354,10 +354,10 @@ pub(super) fn cases() -> Vec<OpCase> {
     for (len, largest, norm, name) in list {
         let n = || Gen::normal([len]);
         let tensors = [n(), n(), Gen::uniform([len], 0.01, 2.0), n()];
-        let inputs = [&tensors[..], &step(ADAM.hyper(0.02, 3, largest.into()), norm)].concat();
+        let inputs = [&tensors[..], &step(ADAM.hyper(0.02, 3, largest), norm)].concat();
         cases.push(OpCase::new(format!("adam {name}"), ADAM, inputs).tol(tol).no_grad(IN_PLACE));
         for nesterov in [false, true] {
-            let inputs = [&[n(), n(), n()][..], &step(Sgd::hyper(0.05, largest.into()), norm)].concat();
+            let inputs = [&[n(), n(), n()][..], &step(Sgd::hyper(0.05, largest), norm)].concat();
             let op = Sgd { nesterov, ..SGD };
             cases.push(OpCase::new(format!("sgd {name} {nesterov}"), op, inputs).tol(tol).no_grad(IN_PLACE));
         }

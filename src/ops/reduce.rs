@@ -234,7 +234,7 @@ impl Reference for Reduce {
             let inner = fold[0].stride;
             acc.par_chunks_mut(inner.min(64)).enumerate().for_each(|(block, acc)| {
                 let from = offset(&keep, block * inner.min(64));
-                if inner % 64 == 0 || inner < 64 {
+                if inner.is_multiple_of(64) || inner < 64 {
                     for r in 0..len {
                         let row = &x[from + r * inner..][..acc.len()];
                         acc.iter_mut().zip(row).for_each(|(a, &x)| join(a, x));

@@ -45,7 +45,7 @@ pub struct Terms {
     pub reconstruction: Value,
     /// KL(q(z|x) ‖ p(z)): a scalar.
     pub kl: Value,
-    /// −ln p(x|z) of each example: [B].
+    /// −ln p(x|z) of each example: \[B\].
     pub reconstruction_each: Value,
     /// KL of each example and latent dimension: [B, L].
     pub kl_each: Value,
@@ -58,7 +58,7 @@ pub struct Terms {
 impl Vae {
     /// The model in one picture: encodes `x` [B, …], samples, decodes, and weighs the terms.
     ///
-    /// Inputs it declares: `rng` (`U32` [4]: seed, step) where the posterior samples, `beta` (a scalar).
+    /// Inputs it declares: `rng` (`U32` \[4\]: seed, step) where the posterior samples, `beta` (a scalar).
     pub fn terms(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Terms> {
         let latent = self.encode(g, x, mode)?;
         let decoded = g.scoped("decoder", |g| self.decoder.forward(g, latent.z, mode))?;
@@ -95,7 +95,7 @@ impl Vae {
     }
 }
 
-/// The graph's noise state: `U32` [4] = (seed, step), each low word first.
+/// The graph's noise state: `U32` \[4\] = (seed, step), each low word first.
 pub(crate) fn noise_state(g: &mut Graph) -> Result<Value> {
     g.input("rng", TensorType::u32([4]))
 }

@@ -14,7 +14,7 @@ pub struct Elbo {
 }
 
 impl Elbo {
-    /// The loss from the batch means `reconstruction` [] and `kl_dims` [L].
+    /// The loss from the batch means `reconstruction` [] and `kl_dims` \[L\].
     pub(super) fn loss(&self, g: &mut Graph, reconstruction: Value, kl_dims: Value) -> Result<Value> {
         let beta = g.input("beta", TensorType::f32([]))?;
         let floored = if self.free_bits > 0.0 {
