@@ -55,3 +55,8 @@ pub mod vae;
 pub use device::{Device, Executable, Store};
 pub use error::{Error, Result};
 pub use tensor::{Array, ArrayData, DType, Shape, TensorType};
+
+/// Keeps the README's example compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
