@@ -1,4 +1,4 @@
-// x limited to [lo, hi].
+// x limited to [lo, hi]; NaN stays NaN, which `clamp` does not promise.
 fn pw_clamp(x: f32, lo: f32, hi: f32) -> f32 {
-    return min(max(x, lo), hi);
+    return select(select(x, lo, x < lo), hi, x > hi);
 }

@@ -52,9 +52,9 @@ pub trait Real:
     fn cos(self) -> Self;
     /// Absolute value.
     fn abs(self) -> Self;
-    /// The larger.
+    /// The larger; NaN where `self` is NaN, so that a limited value does not hide what went wrong.
     fn max(self, other: Self) -> Self;
-    /// The smaller.
+    /// The smaller; NaN where `self` is NaN.
     fn min(self, other: Self) -> Self;
     /// Rounds down.
     fn floor(self) -> Self;
@@ -120,11 +120,11 @@ macro_rules! real {
             }
             #[inline(always)]
             fn max(self, other: Self) -> Self {
-                if self > other { self } else { other }
+                if other > self { other } else { self }
             }
             #[inline(always)]
             fn min(self, other: Self) -> Self {
-                if self < other { self } else { other }
+                if other < self { other } else { self }
             }
             fn pointwise(f: &Function, inputs: &[&[Self]], attrs: &[Self], out: &mut [Self]) {
                 (f.$eval)(inputs, attrs, out);
