@@ -58,7 +58,7 @@ impl Rate {
         if step < self.warmup {
             return self.peak * (step + 1) as f32 / self.warmup as f32;
         }
-        let span = steps.saturating_sub(self.warmup).max(1) as f32;
+        let span = steps.saturating_sub(self.warmup + 1).max(1) as f32;
         let done = ((step - self.warmup) as f32 / span).min(1.0);
         let cosine = 0.5 * (1.0 + (std::f32::consts::PI * done).cos());
         self.peak * (self.floor + (1.0 - self.floor) * cosine)

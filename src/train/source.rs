@@ -64,6 +64,9 @@ impl Source {
 
     /// The batch in [0, 1], [B, H, W, C], as graph.
     pub(super) fn batch(&self, g: &mut Graph, batch: usize) -> Result<Value> {
+        if batch == 0 {
+            return Err(Error::Config("a batch must hold at least 1 image".into()));
+        }
         let [h, w, c] = self.shape();
         let table = match self {
             Self::Resident(set) => g.state(RESIDENT, TensorType::u8([set.len(), h, w, c]), Init::Constant(0.0))?,

@@ -227,7 +227,7 @@ impl Trainer {
             self.advance()?;
             let last = self.step == self.config.steps;
             for record in self.records(last)? {
-                if !record.loss.is_finite() {
+                if record.grad_norm.is_some_and(|norm| !norm.is_finite()) {
                     progress.note(&format!("step {}: the gradient is not finite; the update was skipped", record.step));
                 }
                 progress.show(&record);
