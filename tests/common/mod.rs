@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 pub mod checks;
+pub mod models;
 
 use std::sync::OnceLock;
 use wavae::error::{Error, Result};

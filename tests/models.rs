@@ -1,0 +1,207 @@
+//! Whole models: every gradient on the device and on the CPU against f64, the objective against central differences,
+//! training on both devices side by side, and bitwise repeatability.
+
+mod common;
+
+use common::models::{Model, Objective, conv, conv_with, mlp, mlp_with, resident, residual};
+use wavae::Device;
+use wavae::graph::Arena;
+use wavae::nn::Activation;
+use wavae::rng::{Philox, normal};
+use wavae::train::{Config, Trainer};
+use wavae::vae::DiagonalGaussian;
+
+fn gpu() -> Device {
+    Device::Gpu(common::gpu())
+}
+
+/// ε of f32.
+const EPS: f64 = 1.0 / (1 << 24) as f64;
+
+/// Every element of every gradient and running statistic, fused and unfused, within a bound that the CPU's f32 run sets:
+/// E is the largest error it makes in a tensor and S the tensor's largest magnitude. The device rounds the same sums in
+/// other orders, and its elementary functions are up to 17 ulp off where Rust's are below 1, so it may err 8·E + 32·ε·S.
+/// A wrong term, index or slot errs by about S, which is 10⁴ times as much or more.
+fn gradients(model: &Model, batch: usize) {
+    let objective = Objective::new(model, batch).unwrap();
+    let exact = objective.interpret::<f64>().unwrap();
+    let cpu = objective.interpret::<f32>().unwrap();
+    for fuse in [true, false] {
+        let device = objective.execute(fuse).unwrap();
+        let mut worst = 0.0f64;
+        for (((name, exact), (_, cpu)), (_, device)) in exact.iter().zip(&cpu).zip(&device) {
+            let largest = exact.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+            let error = exact.iter().zip(cpu).fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
+            assert!(error <= 2e-4 * largest + 1e-12, "{name}: the CPU in f32 errs by {error:e} of {largest:e}");
+            assert!(largest > 0.0, "{name}: no gradient at all");
+            let bound = 8.0 * error + 32.0 * EPS * largest;
+            for (i, (exact, device)) in exact.iter().zip(device).enumerate() {
+                let off = (exact - device).abs();
+                assert!(off <= bound, "{name}[{i}], fuse {fuse}: {device:e}, not {exact:e} ± {bound:.1e}");
+                worst = worst.max(off / bound);
+            }
+        }
+        println!("{}: fuse {fuse}: worst error is {worst:.3} of its bound", model.name);
+    }
+}
+
+#[test]
+fn gradients_of_an_mlp() {
+    gradients(&mlp(), 9);
+}
+
+#[test]
+fn gradients_of_a_convolutional_model() {
+    gradients(&conv(), 7);
+}
+
+#[test]
+fn gradients_of_a_residual_model() {
+    gradients(&residual(), 5);
+}
+
+/// ⟨∇loss, v⟩ for a random v in each parameter by itself, against central differences of fourth order in f64: truncation
+/// is of order h⁴, rounding 10⁻¹⁶ · loss / h ≈ 10⁻¹⁰. The activations are smooth, for differences across a kink mean
+/// nothing.
+fn objective_gradient(model: &Model, batch: usize) {
+    const H: f64 = 1e-4;
+    let objective = Objective::new(model, batch).unwrap();
+    let exact = objective.interpret::<f64>().unwrap();
+    let (mut interpreter, mut memory) = objective.interpreter::<f64>(&[objective.terms.loss]).unwrap();
+    for (k, param) in objective.layout.params.iter().enumerate() {
+        let key = (Arena::Params, param.shard);
+        let range = param.offset..param.offset + param.ty.len();
+        let start = memory.arenas[&key].real()[range.clone()].to_vec();
+        let mut rng = Philox::new(23, k as u64);
+        let v: Vec<f64> = start.iter().map(|_| normal(&mut rng).into()).collect();
+        let mut along = |h: f64| {
+            let to = &mut memory.arenas.get_mut(&key).unwrap().real_mut()[range.clone()];
+            to.iter_mut().zip(start.iter().zip(&v)).for_each(|(to, (x, v))| *to = x + h * v);
+            interpreter.run(&mut memory).unwrap();
+            interpreter.read_real(objective.terms.loss, &memory)[0]
+        };
+        let numeric = (8.0 * (along(H) - along(-H)) - (along(2.0 * H) - along(-2.0 * H))) / (12.0 * H);
+        along(0.0);
+        let products = exact[k].1.iter().zip(&v).map(|(g, v)| g * v);
+        let (sum, size) = products.fold((0.0, 0.0), |(sum, size), p: f64| (sum + p, size + p.abs()));
+        let bound = 1e-6 * size + 1e-7;
+        assert!((numeric - sum).abs() <= bound, "{}: {sum:.9} by the rules, {numeric:.9} by differences", param.name);
+    }
+}
+
+#[test]
+fn objective_of_an_mlp_against_differences() {
+    objective_gradient(&mlp_with(DiagonalGaussian::new(3), Activation::Tanh), 9);
+}
+
+#[test]
+fn objective_of_a_convolutional_model_against_differences() {
+    objective_gradient(&conv_with(Activation::Silu, Activation::Softplus), 7);
+}
+
+#[test]
+fn objective_of_a_residual_model_against_differences() {
+    objective_gradient(&residual(), 5);
+}
+
+/// Losses of `steps` steps, all parameters before and after, and the other weights after.
+struct Run {
+    losses: Vec<f64>,
+    before: Vec<f32>,
+    after: Vec<f32>,
+    states: Vec<f32>,
+}
+
+fn train(device: &Device, model: &Model, steps: u64) -> Run {
+    let config = Config { steps, batch: 8, seed: 4, clip: 50.0, ..Config::default() };
+    let source = resident(model.image, 37);
+    let mut trainer = Trainer::new(device, &model.vae, &source, model.image, config).unwrap();
+    let weights = |trainer: &Trainer, params: bool| -> Vec<f32> {
+        let store = trainer.store();
+        let names = store.weights().into_iter().map(|(name, _)| name);
+        let wanted = names.filter(|name| store.layout().param(name).is_some() == params);
+        wanted.flat_map(|name| store.read(&name).unwrap().as_f32().to_vec()).collect()
+    };
+    let before = weights(&trainer, true);
+    let mut losses = vec![];
+    while trainer.step() < steps {
+        trainer.advance().unwrap();
+        losses.extend(trainer.records(true).unwrap().iter().map(|r| f64::from(r.loss)));
+    }
+    assert_eq!(losses.len() as u64, steps);
+    Run { losses, before, after: weights(&trainer, true), states: weights(&trainer, false) }
+}
+
+fn length(x: impl Iterator<Item = f64>) -> f64 {
+    x.map(|x| x * x).sum::<f64>().sqrt()
+}
+
+fn apart(a: &[f32], b: &[f32]) -> f64 {
+    length(a.iter().zip(b).map(|(a, b)| f64::from(a - b)))
+}
+
+/// Training on both devices from the same seed: each loss within `loss` relative, and the parameters apart by at most a
+/// thousandth of the way they went. (Adam divides a gradient by its own size, so where a gradient is rounding noise a
+/// weight may go either way; those elements are few.)
+fn side_by_side(model: &Model, steps: u64, loss: f64) {
+    let cpu = train(&Device::Cpu, model, steps);
+    let gpu = train(&gpu(), model, steps);
+    assert_eq!(cpu.before, gpu.before, "the devices start apart");
+    let off: Vec<f64> = cpu.losses.iter().zip(&gpu.losses).map(|(a, b)| (a - b).abs() / a.abs()).collect();
+    let way = apart(&cpu.after, &cpu.before);
+    let between = apart(&cpu.after, &gpu.after);
+    let worst = off.iter().copied().fold(0.0, f64::max);
+    println!("{}: {steps} steps: losses {worst:.1e} apart, parameters {:.1e} of their way", model.name, between / way);
+    assert!(off.iter().all(|&off| off <= loss), "losses on the CPU {:?}, on the device {:?}", cpu.losses, gpu.losses);
+    assert!(way > 0.0 && between <= 1e-3 * way, "parameters are {between:e} apart after a way of {way:e}");
+    let size = length(cpu.states.iter().map(|&x| x.into()));
+    assert!(apart(&cpu.states, &gpu.states) <= 1e-4 * size, "running statistics: {:?} {:?}", cpu.states, gpu.states);
+    assert!(cpu.losses[steps as usize - 1] < cpu.losses[0], "nothing was learned: {:?}", cpu.losses);
+}
+
+#[test]
+fn ten_steps_of_an_mlp_on_both_devices() {
+    side_by_side(&mlp(), 10, 1e-4);
+}
+
+#[test]
+fn ten_steps_of_a_convolutional_model_on_both_devices() {
+    side_by_side(&conv(), 10, 1e-4);
+}
+
+#[test]
+fn ten_steps_of_a_residual_model_on_both_devices() {
+    side_by_side(&residual(), 10, 1e-4);
+}
+
+#[test]
+fn fifty_steps_of_a_convolutional_model_on_both_devices() {
+    side_by_side(&conv(), 50, 1e-3);
+}
+
+/// The bits of every loss, parameter and running statistic of a short training.
+fn bits(device: &Device, model: &Model) -> Vec<u32> {
+    let run = train(device, model, 3);
+    let losses = run.losses.iter().map(|&l| l as f32);
+    losses.chain(run.after).chain(run.states).map(f32::to_bits).collect()
+}
+
+#[test]
+fn twenty_runs_on_the_device_agree_in_every_bit() {
+    for model in [mlp(), conv()] {
+        let first = bits(&gpu(), &model);
+        for run in 1..20 {
+            assert!(bits(&gpu(), &model) == first, "{}: run {run} differs", model.name);
+        }
+    }
+}
+
+#[test]
+fn runs_on_the_cpu_agree_in_every_bit() {
+    for model in [mlp(), conv(), residual()] {
+        let first = bits(&Device::Cpu, &model);
+        for run in 1..3 {
+            assert!(bits(&Device::Cpu, &model) == first, "{}: run {run} differs", model.name);
+        }
+    }
+}
