@@ -52,6 +52,9 @@ fn assert_close(what: &str, fast: &[f64], direct: &[f64], magnitude: &[f64], dep
     }
 }
 
+/// Hands over each term of a sum and the element it belongs to.
+type Terms<'a> = &'a dyn Fn(&mut dyn FnMut(usize, f64));
+
 fn check(conv: Conv2d, x: Dims, kernel: [usize; 2], oc: usize) {
     let w = [kernel[0], kernel[1], x[3] / conv.groups, oc];
     let y = [x[0], extent(&conv, 0, x[1], w[0]), extent(&conv, 1, x[2], w[1]), oc];
@@ -61,7 +64,7 @@ fn check(conv: Conv2d, x: Dims, kernel: [usize; 2], oc: usize) {
     let fast = |case: OpCase, inputs: [&Array; 2]| {
         case.evaluate::<f64>(&[inputs[0].clone(), inputs[1].clone()]).expect("shapes fit")
     };
-    let sums = |len: usize, add: &dyn Fn(&mut dyn FnMut(usize, f64))| {
+    let sums = |len: usize, add: Terms<'_>| {
         let (mut sum, mut magnitude, mut depth) = (vec![0.0; len], vec![0.0; len], vec![0; len]);
         add(&mut |i, v: f64| {
             sum[i] += v;
