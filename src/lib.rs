@@ -19,15 +19,15 @@
 //! use wavae::{Array, Device, Executable, Store, TensorType};
 //!
 //! let mut g = Graph::new();
-//! let x = g.input("x", TensorType::f32(\[3\]))?;
+//! let x = g.input("x", TensorType::f32([3]))?;
 //! let squares = g.square(x)?;
 //! let loss = g.sum_all(squares)?;
-//! let dx = g.grad(loss, &[x])?\[0\];
+//! let dx = g.grad(loss, &[x])?[0];
 //!
 //! let device = Device::open("cpu")?; // or "auto", "gpu", "software", part of an adapter's name
 //! let store = Store::new(&device, &[&g])?;
 //! let mut exe = Executable::compile(&device, &store, &g, &[loss, dx])?;
-//! exe.write("x", &Array::f32(\[3\], vec![1.0, 2.0, 3.0])?)?;
+//! exe.write("x", &Array::f32([3], vec![1.0, 2.0, 3.0])?)?;
 //! exe.run()?;
 //! assert_eq!(exe.read(loss)?.as_f32(), [14.0]);
 //! assert_eq!(exe.read(dx)?.as_f32(), [2.0, 4.0, 6.0]);
