@@ -6,7 +6,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use wavae::data::{synthetic_digits, synthetic_faces, write_celeba, write_idx};
 
 /// An example and what it must leave behind.
@@ -21,7 +21,7 @@ struct Example {
 
 const CELEBA: Example = Example {
     name: "celeba",
-    short: &["--device", "cpu", "--batch", "8", "--latent", "6"],
+    short: &["--device", "cpu", "--batch", "8", "--latent", "6", "--width", "8"],
     figures: &["mse_mean_face", "smile_probe_accuracy", "smile_edit_success"],
     pictures: &["interpolations", "traversals", "smile"],
 };
@@ -139,6 +139,21 @@ impl Example {
         self.fail(&with(["--out", "Cargo.toml"]), &["Cargo.toml"]);
     }
 
+    /// A reader of the output that goes away, as `| head` does, ends nothing.
+    fn unheard(&self) {
+        let out = folder(&format!("{}-unheard", self.name));
+        let mut command = Command::new(self.program());
+        command.args(self.short).args(["--steps", "2", "--images", "60", "--out"]).arg(&out);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|e| panic!("{} does not start: {e}", self.name));
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it was started");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {}\n{stderr}", self.name, output.status);
+        self.check(&out, 2);
+        let _ = fs::remove_dir_all(out);
+    }
+
     fn help(&self) {
         let output = self.run(["--help"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -210,6 +225,22 @@ fn mnist_reads_a_folder() {
 fn mistakes_end_in_one_line() {
     CELEBA.mistakes();
     MNIST.mistakes();
+}
+
+#[test]
+fn output_may_be_cut_off() {
+    CELEBA.unheard();
+    MNIST.unheard();
+}
+
+#[test]
+fn numbers_that_are_none_are_refused() {
+    for (example, option, value) in [(MNIST, "--lr", "nan"), (MNIST, "--beta", "inf"), (CELEBA, "--lr", "much")] {
+        let output = example.run([option, value]);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(&format!("'{value}' for '{option} ")), "{stderr}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::common::not_negative;
 use clap::Parser;
 use std::path::PathBuf;
 
@@ -34,13 +35,13 @@ pub struct Args {
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=512))]
     pub width: u32,
     /// Weight of the KL term, reached after a linear warm-up over the first tenth of the steps
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = not_negative)]
     pub beta: f32,
     /// Standard deviation of the Gaussian likelihood's pixels, in units of the grey range [0, 1]
     #[arg(long, default_value_t = 0.1)]
     pub sigma: f32,
     /// Adam's highest learning rate
-    #[arg(long, default_value_t = 2e-3)]
+    #[arg(long, default_value_t = 2e-3, value_parser = not_negative)]
     pub lr: f32,
     /// Fixes initial weights, order, noise and the synthetic faces
     #[arg(long, default_value_t = 0)]

@@ -9,7 +9,7 @@ mod pictures;
 
 use args::Args;
 use clap::Parser;
-use common::{Length, Run};
+use common::{Length, Run, say};
 use data::{Faces, SIZE};
 use serde::Serialize;
 use std::process::ExitCode;
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     let device = common::open(&args.device)?;
     let faces = data::open(args, &device)?;
-    println!("data: {}", faces.origin);
+    say!("data: {}", faces.origin);
     let length = Length::new(args.steps, args.epochs, faces.source.len(), args.batch as usize);
     let Length { steps, batch, .. } = length;
     let config = Config {
@@ -62,8 +62,8 @@ fn run(args: &Args) -> Result<()> {
     let mse_mean_face = common::mean_image_error(&faces.probe, &faces.test);
     let summary = Summary { run, mse_mean_face, smile_probe_accuracy, smile_edit_success };
     summary.run.print(mse_mean_face);
-    println!("smile:    a linear probe reads it at {:.1} %", 100.0 * smile_probe_accuracy);
-    println!("          the smile vector turns {:.1} % of neutral faces", 100.0 * smile_edit_success);
+    say!("smile:    a linear probe reads it at {:.1} %", 100.0 * smile_probe_accuracy);
+    say!("          the smile vector turns {:.1} % of neutral faces", 100.0 * smile_edit_success);
     common::write_summary(&summary, &args.out)
 }
 

@@ -12,6 +12,21 @@ use wavae::eval::{active_units, mean_squared_error};
 use wavae::train::{self, Figures, Metrics, Progress, Trainer};
 use wavae::{Device, Error, Result};
 
+/// `println!` to whoever still listens: a reader that has gone (`| head`) must not end the training.
+macro_rules! say {
+    ($($arg:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stdout(), $($arg)*); // see above
+    }};
+}
+pub(crate) use say;
+
+/// A number on the command line that is finite and not negative.
+pub fn not_negative(text: &str) -> Result<f32, String> {
+    let number: f32 = text.parse().map_err(|_| "not a number".to_string())?;
+    if number.is_finite() && number >= 0.0 { Ok(number) } else { Err("give a finite number, 0 or more".into()) }
+}
+
 /// The exit status of an example; an error goes to stderr as one line.
 pub fn exit(result: Result<()>) -> ExitCode {
     match result {
@@ -26,9 +41,9 @@ pub fn exit(result: Result<()>) -> ExitCode {
 /// Opens the device that `request` names and says which it is.
 pub fn open(request: &str) -> Result<Device> {
     let device = Device::open(request)?;
-    println!("device: {device}");
+    say!("device: {device}");
     if let Some(remark) = device.remark(request) {
-        println!("        {remark}");
+        say!("        {remark}");
     }
     Ok(device)
 }
@@ -63,18 +78,18 @@ pub fn train(
 ) -> Result<(Metrics, f64)> {
     if let Some(path) = load {
         train::load(trainer.store(), path)?;
-        println!("weights: {}", path.display());
+        say!("weights: {}", path.display());
     }
     let Length { steps, batch, per_epoch } = length;
-    println!("model: {} parameters\n{}", trainer.parameter_count(), trainer.plan());
-    println!("training: {steps} steps of {batch} images, {:.1} epochs", steps as f64 / per_epoch as f64);
+    say!("model: {} parameters\n{}", trainer.parameter_count(), trainer.plan());
+    say!("training: {steps} steps of {batch} images, {:.1} epochs", steps as f64 / per_epoch as f64);
     let mut metrics = Metrics::to_file(out.join("metrics.jsonl"))?;
     let mut progress = Progress::new(steps, batch);
     let start = Instant::now();
     trainer.run(Some(valid), &mut metrics, &mut progress)?;
     let seconds = start.elapsed().as_secs_f64();
     train::save(trainer.store(), out.join("model.safetensors"))?;
-    println!("trained in {seconds:.0} s");
+    say!("trained in {seconds:.0} s");
     Ok((metrics, seconds))
 }
 
@@ -141,9 +156,9 @@ impl Run {
     /// Prints the figures beside `mean_error`, the error of always answering with the mean image.
     pub fn print(&self, mean_error: f64) {
         let Self { elbo, reconstruction, kl, active_units, latent, mse, .. } = self;
-        println!("held out: ELBO {elbo:.1}, reconstruction {reconstruction:.1}, KL {kl:.1} nats/image");
-        println!("          {active_units} of {latent} latent dimensions active");
-        println!("          squared error {mse:.5}, of the mean image {mean_error:.5} ({:.1} times)", mean_error / mse);
+        say!("held out: ELBO {elbo:.1}, reconstruction {reconstruction:.1}, KL {kl:.1} nats/image");
+        say!("          {active_units} of {latent} latent dimensions active");
+        say!("          squared error {mse:.5}, of the mean image {mean_error:.5} ({:.1} times)", mean_error / mse);
     }
 }
 
@@ -160,6 +175,6 @@ pub fn write_summary(summary: &impl Serialize, out: &Path) -> Result<()> {
     let path = out.join("summary.json");
     let json = serde_json::to_string_pretty(summary).map_err(|e| Error::file(&path, e))?;
     std::fs::write(&path, json + "\n").map_err(|e| Error::file(&path, e))?;
-    println!("pictures, weights and summary.json are in {}", out.display());
+    say!("pictures, weights and summary.json are in {}", out.display());
     Ok(())
 }

@@ -9,7 +9,7 @@ mod pictures;
 
 use args::Args;
 use clap::Parser;
-use common::{Length, Run};
+use common::{Length, Run, say};
 use data::Digits;
 use serde::Serialize;
 use std::process::ExitCode;
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     let device = common::open(&args.device)?;
     let digits = data::open(args, &device)?;
-    println!("data: {}", digits.origin);
+    say!("data: {}", digits.origin);
     let (height, width) = (digits.test.height, digits.test.width);
     let length = Length::new(args.steps, args.epochs, digits.source.len(), args.batch as usize);
     let Length { steps, batch, .. } = length;
@@ -72,7 +72,7 @@ fn run(args: &Args) -> Result<()> {
         run,
     };
     summary.run.print(summary.mse_mean_digit);
-    println!("classes:  {NEIGHBOURS} nearest neighbours read them at {:.1} %", 100.0 * summary.neighbour_accuracy);
+    say!("classes:  {NEIGHBOURS} nearest neighbours read them at {:.1} %", 100.0 * summary.neighbour_accuracy);
     common::write_summary(&summary, &args.out)
 }
 

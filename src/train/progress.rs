@@ -2,7 +2,7 @@
 
 use super::Record;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 /// Seconds between plain lines.
@@ -48,15 +48,15 @@ impl Progress {
         if due {
             self.last = Some(Instant::now());
             let left = seconds / record.step.max(1) as f64 * (self.steps - record.step.min(self.steps)) as f64;
-            println!("step {}/{}  {text}  ETA {left:.0} s", record.step, self.steps);
+            say(&format!("step {}/{}  {text}  ETA {left:.0} s", record.step, self.steps));
         }
     }
     /// Prints a line that stays.
     pub fn note(&self, line: &str) {
         match &self.bar {
             Some(bar) if bar.is_hidden() => {}
-            Some(bar) => bar.suspend(|| println!("{line}")),
-            None => println!("{line}"),
+            Some(bar) => bar.suspend(|| say(line)),
+            None => say(line),
         }
     }
     /// Ends the bar.
@@ -65,4 +65,9 @@ impl Progress {
             bar.finish();
         }
     }
+}
+
+/// Prints a line to whoever still listens: a reader that has gone (`| head`) must not end the training.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}"); // see above
 }
