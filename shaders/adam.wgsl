@@ -1,8 +1,11 @@
 // One step of Adam with decoupled weight decay, in place; nothing changes where the gradients' norm is not finite.
-// One invocation an element, sixty-four a workgroup.
+// An invocation does PER elements, WG apart.
 #import "lib/grid.wgsl"
 #import "lib/finite.wgsl"
 #import "lib/clip.wgsl"
+
+const WG: u32 = 64u; // spec
+const PER: u32 = 1u; // spec: elements an invocation
 
 struct Params {
     len: u32, // elements
@@ -19,22 +22,25 @@ struct Params {
 @group(0) @binding(5) var<storage, read> hyper: array<f32>; // (4): rate, 1 - beta1^t, 1 - beta2^t, largest norm
 @group(0) @binding(6) var<storage, read> norm: array<f32>; // (1)
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WG)
 fn main(
     @builtin(workgroup_id) wid: vec3<u32>,
     @builtin(num_workgroups) nwg: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = group_index(wid, nwg) * 64u + lane;
-    if i >= p.len || !is_finite(norm[0]) {
+    if !is_finite(norm[0]) {
         return;
     }
-    let rate = hyper[0];
-    let g = grad[i] * clip_factor(norm[0], hyper[3]);
-    let first = p.beta1 * m[i] + (1.0 - p.beta1) * g;
-    let second = p.beta2 * v[i] + (1.0 - p.beta2) * g * g;
-    let step = first / hyper[1] / (sqrt(second / hyper[2]) + p.eps);
-    m[i] = first;
-    v[i] = second;
-    param[i] = param[i] - rate * (p.weight_decay * param[i] + step);
+    let begin = group_index(wid, nwg) * (WG * PER);
+    let end = min(p.len, begin + WG * PER);
+    for (var i = begin + lane; i < end; i += WG) {
+        let rate = hyper[0];
+        let g = grad[i] * clip_factor(norm[0], hyper[3]);
+        let first = p.beta1 * m[i] + (1.0 - p.beta1) * g;
+        let second = p.beta2 * v[i] + (1.0 - p.beta2) * g * g;
+        let step = first / hyper[1] / (sqrt(second / hyper[2]) + p.eps);
+        m[i] = first;
+        v[i] = second;
+        param[i] = param[i] - rate * (p.weight_decay * param[i] + step);
+    }
 }

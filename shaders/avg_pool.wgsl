@@ -1,6 +1,9 @@
-// Mean over windows of an NHWC image, without padding. One invocation an element of y; lanes run along channels.
+// Mean over windows of an NHWC image, without padding. An invocation does PER elements of y, WG apart; lanes run along channels.
 #import "lib/grid.wgsl"
 #import "epilogue/identity.wgsl"
+
+const WG: u32 = 64u; // spec
+const PER: u32 = 1u; // spec: elements an invocation
 
 struct Params {
     len: u32, // elements of y
@@ -17,27 +20,27 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>; // (batch, height, width, channels)
 @group(0) @binding(2) var<storage, read_write> y: array<f32>; // (batch, out_height, out_width, channels)
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WG)
 fn main(
     @builtin(workgroup_id) wid: vec3<u32>,
     @builtin(num_workgroups) nwg: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = group_index(wid, nwg) * 64u + lane;
-    if i >= p.len {
-        return;
-    }
-    let pixel = i / p.channels;
-    let line = pixel / p.out_width;
-    let image = line / p.out_height;
-    let top = (line - image * p.out_height) * p.stride;
-    let left = (pixel - line * p.out_width) * p.stride;
-    let corner = ((image * p.height + top) * p.width + left) * p.channels + (i - pixel * p.channels);
-    var sum = 0.0;
-    for (var u = 0u; u < p.window; u++) {
-        for (var v = 0u; v < p.window; v++) {
-            sum += x[corner + (u * p.width + v) * p.channels];
+    let begin = group_index(wid, nwg) * (WG * PER);
+    let end = min(p.len, begin + WG * PER);
+    for (var i = begin + lane; i < end; i += WG) {
+        let pixel = i / p.channels;
+        let line = pixel / p.out_width;
+        let image = line / p.out_height;
+        let top = (line - image * p.out_height) * p.stride;
+        let left = (pixel - line * p.out_width) * p.stride;
+        let corner = ((image * p.height + top) * p.width + left) * p.channels + (i - pixel * p.channels);
+        var sum = 0.0;
+        for (var u = 0u; u < p.window; u++) {
+            for (var v = 0u; v < p.window; v++) {
+                sum += x[corner + (u * p.width + v) * p.channels];
+            }
         }
+        y[i] = epilogue(sum * p.scale, i);
     }
-    y[i] = epilogue(sum * p.scale, i);
 }

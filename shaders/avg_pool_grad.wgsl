@@ -3,6 +3,9 @@
 #import "lib/grid.wgsl"
 #import "epilogue/identity.wgsl"
 
+const WG: u32 = 64u; // spec
+const PER: u32 = 1u; // spec: elements an invocation
+
 struct Params {
     len: u32, // elements of dx
     height: u32, // of dx
@@ -24,27 +27,27 @@ fn covering(at: u32, windows: u32) -> vec2<u32> {
     return vec2(first, min(at / p.stride + 1u, windows));
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WG)
 fn main(
     @builtin(workgroup_id) wid: vec3<u32>,
     @builtin(num_workgroups) nwg: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = group_index(wid, nwg) * 64u + lane;
-    if i >= p.len {
-        return;
-    }
-    let pixel = i / p.channels;
-    let line = pixel / p.width;
-    let image = line / p.height;
-    let rows = covering(line - image * p.height, p.out_height);
-    let columns = covering(pixel - line * p.width, p.out_width);
-    let channel = i - pixel * p.channels;
-    var sum = 0.0;
-    for (var u = rows.x; u < rows.y; u++) {
-        for (var v = columns.x; v < columns.y; v++) {
-            sum += dy[((image * p.out_height + u) * p.out_width + v) * p.channels + channel];
+    let begin = group_index(wid, nwg) * (WG * PER);
+    let end = min(p.len, begin + WG * PER);
+    for (var i = begin + lane; i < end; i += WG) {
+        let pixel = i / p.channels;
+        let line = pixel / p.width;
+        let image = line / p.height;
+        let rows = covering(line - image * p.height, p.out_height);
+        let columns = covering(pixel - line * p.width, p.out_width);
+        let channel = i - pixel * p.channels;
+        var sum = 0.0;
+        for (var u = rows.x; u < rows.y; u++) {
+            for (var v = columns.x; v < columns.y; v++) {
+                sum += dy[((image * p.out_height + u) * p.out_width + v) * p.channels + channel];
+            }
         }
+        dx[i] = epilogue(sum * p.scale, i);
     }
-    dx[i] = epilogue(sum * p.scale, i);
 }

@@ -1,6 +1,9 @@
-// Puts x into zeros along one axis: the adjoint of a slice. One invocation an element of y.
+// Puts x into zeros along one axis: the adjoint of a slice. An invocation does PER elements of y, WG apart.
 #import "lib/grid.wgsl"
 #import "epilogue/identity.wgsl"
+
+const WG: u32 = 64u; // spec
+const PER: u32 = 1u; // spec: elements an invocation
 
 struct Params {
     len: u32, // elements of y
@@ -12,20 +15,20 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>; // (len / row, size)
 @group(0) @binding(2) var<storage, read_write> y: array<f32>; // (len / row, row)
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WG)
 fn main(
     @builtin(workgroup_id) wid: vec3<u32>,
     @builtin(num_workgroups) nwg: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = group_index(wid, nwg) * 64u + lane;
-    if i >= p.len {
-        return;
+    let begin = group_index(wid, nwg) * (WG * PER);
+    let end = min(p.len, begin + WG * PER);
+    for (var i = begin + lane; i < end; i += WG) {
+        let r = i % p.row;
+        var value = 0.0;
+        if r >= p.start && r - p.start < p.size {
+            value = x[i / p.row * p.size + r - p.start];
+        }
+        y[i] = epilogue(value, i);
     }
-    let r = i % p.row;
-    var value = 0.0;
-    if r >= p.start && r - p.start < p.size {
-        value = x[i / p.row * p.size + r - p.start];
-    }
-    y[i] = epilogue(value, i);
 }

@@ -1,7 +1,10 @@
 // Rows of a table of bytes by index, as floats: y[b, d] = scale · x[min(index[b], rows - 1), d] + shift. The table is packed
-// four bytes to a word, lowest first, across rows, so a row may begin inside a word. One invocation an element of y.
+// four bytes to a word, lowest first, across rows, so a row may begin inside a word. An invocation does PER elements of y, WG apart.
 #import "lib/grid.wgsl"
 #import "epilogue/identity.wgsl"
+
+const WG: u32 = 64u; // spec
+const PER: u32 = 1u; // spec: elements an invocation
 
 struct Params {
     len: u32, // elements of y
@@ -15,18 +18,18 @@ struct Params {
 @group(0) @binding(2) var<storage, read> index: array<u32>; // (len / row)
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // (len / row, row)
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WG)
 fn main(
     @builtin(workgroup_id) wid: vec3<u32>,
     @builtin(num_workgroups) nwg: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = group_index(wid, nwg) * 64u + lane;
-    if i >= p.len {
-        return;
+    let begin = group_index(wid, nwg) * (WG * PER);
+    let end = min(p.len, begin + WG * PER);
+    for (var i = begin + lane; i < end; i += WG) {
+        let b = i / p.row;
+        let at = min(index[b], p.last) * p.row + (i - b * p.row);
+        let byte = (x[at / 4u] >> (at % 4u * 8u)) & 255u;
+        y[i] = epilogue(f32(byte) * p.scale + p.shift, i);
     }
-    let b = i / p.row;
-    let at = min(index[b], p.last) * p.row + (i - b * p.row);
-    let byte = (x[at / 4u] >> (at % 4u * 8u)) & 255u;
-    y[i] = epilogue(f32(byte) * p.scale + p.shift, i);
 }

@@ -1,7 +1,10 @@
-// y = (x - mean) / sqrt(variance + eps) · gamma + beta. One invocation an element, sixty-four a workgroup.
+// y = (x - mean) / sqrt(variance + eps) · gamma + beta. An invocation does PER elements, WG apart.
 #import "lib/grid.wgsl"
 #import "norm/params.wgsl"
 #import "epilogue/identity.wgsl"
+
+const WG: u32 = 64u; // spec
+const PER: u32 = 1u; // spec: elements an invocation
 
 @group(0) @binding(1) var<storage, read> x: array<f32>; // (n, rows, channels)
 @group(0) @binding(2) var<storage, read> stats: array<f32>; // (2, n, groups)
@@ -9,17 +12,17 @@
 @group(0) @binding(4) var<storage, read> beta: array<f32>; // (channels)
 @group(0) @binding(5) var<storage, read_write> y: array<f32>; // (n, rows, channels)
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WG)
 fn main(
     @builtin(workgroup_id) wid: vec3<u32>,
     @builtin(num_workgroups) nwg: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = group_index(wid, nwg) * 64u + lane;
-    if i >= p.n * p.rows * p.channels {
-        return;
+    let begin = group_index(wid, nwg) * (WG * PER);
+    let end = min(p.n * p.rows * p.channels, begin + WG * PER);
+    for (var i = begin + lane; i < end; i += WG) {
+        let at = place(i);
+        let rstd = 1.0 / sqrt(stats[p.n * p.groups + at.y] + p.eps);
+        y[i] = epilogue((x[i] - stats[at.y]) * rstd * gamma[at.x] + beta[at.x], i);
     }
-    let at = place(i);
-    let rstd = 1.0 / sqrt(stats[p.n * p.groups + at.y] + p.eps);
-    y[i] = epilogue((x[i] - stats[at.y]) * rstd * gamma[at.x] + beta[at.x], i);
 }

@@ -3,7 +3,7 @@
 #import "epilogue/identity.wgsl"
 
 const WG: u32 = 64u; // spec
-const PER: u32 = 1u; // spec
+const PER: u32 = 1u; // spec: elements an invocation
 
 struct Params {
     len: u32, // elements of y
@@ -17,9 +17,9 @@ fn main(
     @builtin(num_workgroups) nwg: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let first = group_index(wid, nwg) * (WG * PER);
-    let end = min(p.len, first + WG * PER);
-    for (var i = first + lane; i < end; i += WG) {
+    let begin = group_index(wid, nwg) * (WG * PER);
+    let end = min(p.len, begin + WG * PER);
+    for (var i = begin + lane; i < end; i += WG) {
         y[i] = epilogue(0.0, i);
     }
 }

@@ -1,9 +1,11 @@
 // One step of gradient descent with momentum, in place; nothing changes where the gradients' norm is not finite.
-// One invocation an element, sixty-four a workgroup.
+// An invocation does PER elements, WG apart.
 #import "lib/grid.wgsl"
 #import "lib/finite.wgsl"
 #import "lib/clip.wgsl"
 
+const WG: u32 = 64u; // spec
+const PER: u32 = 1u; // spec: elements an invocation
 const NESTEROV: bool = false; // spec
 
 struct Params {
@@ -18,18 +20,21 @@ struct Params {
 @group(0) @binding(4) var<storage, read> hyper: array<f32>; // (4): rate, unused, unused, largest norm
 @group(0) @binding(5) var<storage, read> norm: array<f32>; // (1)
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WG)
 fn main(
     @builtin(workgroup_id) wid: vec3<u32>,
     @builtin(num_workgroups) nwg: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = group_index(wid, nwg) * 64u + lane;
-    if i >= p.len || !is_finite(norm[0]) {
+    if !is_finite(norm[0]) {
         return;
     }
-    let g = grad[i] * clip_factor(norm[0], hyper[3]) + p.weight_decay * param[i];
-    let next = p.momentum * velocity[i] + g;
-    velocity[i] = next;
-    param[i] -= hyper[0] * select(next, g + p.momentum * next, NESTEROV);
+    let begin = group_index(wid, nwg) * (WG * PER);
+    let end = min(p.len, begin + WG * PER);
+    for (var i = begin + lane; i < end; i += WG) {
+        let g = grad[i] * clip_factor(norm[0], hyper[3]) + p.weight_decay * param[i];
+        let next = p.momentum * velocity[i] + g;
+        velocity[i] = next;
+        param[i] -= hyper[0] * select(next, g + p.momentum * next, NESTEROV);
+    }
 }

@@ -3,6 +3,8 @@
 #import "lib/grid.wgsl"
 #import "epilogue/identity.wgsl"
 
+const WG: u32 = 64u; // spec
+const PER: u32 = 1u; // spec: elements an invocation
 const TERMS: u32 = 1u; // spec
 
 struct Params {
@@ -14,19 +16,19 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>; // any shape
 @group(0) @binding(2) var<storage, read_write> y: array<f32>; // (len)
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WG)
 fn main(
     @builtin(workgroup_id) wid: vec3<u32>,
     @builtin(num_workgroups) nwg: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = group_index(wid, nwg) * 64u + lane;
-    if i >= p.len {
-        return;
+    let begin = group_index(wid, nwg) * (WG * PER);
+    let end = min(p.len, begin + WG * PER);
+    for (var i = begin + lane; i < end; i += WG) {
+        var at = p.offset;
+        for (var k = 0u; k < TERMS; k++) {
+            at += i / p.terms[k].x % p.terms[k].y * p.terms[k].z;
+        }
+        y[i] = epilogue(x[at], i);
     }
-    var at = p.offset;
-    for (var k = 0u; k < TERMS; k++) {
-        at += i / p.terms[k].x % p.terms[k].y * p.terms[k].z;
-    }
-    y[i] = epilogue(x[at], i);
 }

@@ -1,6 +1,6 @@
 //! Graph → [`Program`]: steps become launches, values become places.
 
-use super::assemble::Assembly;
+use super::assemble::{Assembly, SpecValue};
 use super::caps::Caps;
 use super::chain;
 use super::plan::{self, Lifetime};
@@ -102,7 +102,7 @@ pub fn lower(g: &Graph, roots: &[Value], layout: &StoreLayout, options: &Options
 }
 
 fn choose(g: &Graph, step: &Step, options: &Options<'_>) -> Result<Lowering> {
-    let Some(op) = &step.op else { return Ok(pointwise_launch(g.ty(step.out).len(), options.caps)) };
+    let Some(op) = &step.op else { return Ok(pointwise_launch(g.ty(step.out).len())) };
     let inputs: Vec<TensorType> = step.inputs.iter().map(|&v| g.ty(v).clone()).collect();
     let mut variants = op.variants(&inputs, g.ty(step.node), options.caps);
     if variants.is_empty() {
@@ -113,12 +113,19 @@ fn choose(g: &Graph, step: &Step, options: &Options<'_>) -> Result<Lowering> {
     Ok(variants.swap_remove(chosen))
 }
 
-fn pointwise_launch(len: usize, caps: &Caps) -> Lowering {
-    // A CPU pays for each workgroup: one subgroup wide and long, it does an element five times as fast.
-    let [wg, per] = if caps.software { [8, 128] } else { [64, 1] };
-    let groups = (len as u64).div_ceil(wg * per);
-    let launch = Launch::new("pointwise", &[len as u32, 0, 0, 0], &[Bind::Out], groups);
-    Lowering::single("chain", launch.spec("WG", wg as u32).spec("PER", per as u32).chain(ChainSlot::Epilogue))
+fn pointwise_launch(len: usize) -> Lowering {
+    let launch = Launch::elements("pointwise", &[len as u32, 0, 0, 0], &[Bind::Out], len);
+    Lowering::single("chain", launch.chain(ChainSlot::Epilogue))
+}
+
+/// Constants and workgroups of a launch: those of an element-by-element kernel are the device's.
+fn schedule(launch: &Launch, caps: &Caps) -> (Vec<(&'static str, SpecValue)>, u64) {
+    let mut spec = launch.spec.clone();
+    let Some(len) = launch.elements else { return (spec, launch.groups) };
+    // A CPU pays for each workgroup: one subgroup wide and long, it does an element up to five times as fast.
+    let [wg, per] = if caps.software { [8_u32, 128] } else { [64, 1] };
+    spec.extend([("WG", SpecValue::from(wg)), ("PER", SpecValue::from(per))]);
+    (spec, len.div_ceil(u64::from(wg * per)))
 }
 
 impl Lowerer<'_> {
@@ -287,10 +294,11 @@ impl Lowerer<'_> {
             let mut inject: Vec<(&str, &str)> = inject.iter().map(|(path, text)| (*path, text.as_str())).collect();
             let file = format!("{}.wgsl", launch.kernel);
             inject.extend(launch.source.map(|text| (file.as_str(), text)));
+            let (spec, workgroups) = schedule(launch, self.options.caps);
             let assembly =
-                Assembly { kernel: launch.kernel, spec: &launch.spec, substitute: &launch.imports, inject: &inject };
+                Assembly { kernel: launch.kernel, spec: &spec, substitute: &launch.imports, inject: &inject };
             let label = format!("{}.{}", self.g.label(step.node), lowering.name);
-            let grid = fold(launch.groups, launch.depth, self.options.caps);
+            let grid = fold(workgroups, launch.depth, self.options.caps);
             program.dispatches.push(Dispatch { label, shader: assembly.assemble()?, groups, grid });
         }
         Ok(())

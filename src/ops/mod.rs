@@ -149,6 +149,8 @@ pub struct Launch {
     pub groups: u64,
     /// Workgroups in z (batch, parity class, split).
     pub depth: u32,
+    /// Elements a kernel with the constants `WG` and `PER` walks; `groups` is then found when lowered.
+    pub elements: Option<u64>,
     /// Where a chain enters.
     pub chain: ChainSlot,
 }
@@ -176,8 +178,14 @@ impl Launch {
             binds: binds.to_vec(),
             groups,
             depth: 1,
+            elements: None,
             chain: ChainSlot::None,
         }
+    }
+    /// A launch over `len` elements of a kernel that has the constants `WG` (invocations a workgroup) and `PER` (elements
+    /// an invocation), which lowering sets for the device.
+    pub fn elements<P: bytemuck::Pod>(kernel: &'static str, params: &P, binds: &[Bind], len: usize) -> Self {
+        Self { elements: Some(len as u64), ..Self::new(kernel, params, binds, 0) }
     }
     /// Brings the kernel's WGSL along: no file under `shaders/` is read for it.
     pub fn source(mut self, wgsl: &'static str) -> Self {

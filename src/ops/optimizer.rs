@@ -134,7 +134,7 @@ fn infer(name: &str, updated: usize, inputs: &[TensorType]) -> Result<TensorType
 /// One launch over `len` elements; binds all `inputs`.
 fn over<P: bytemuck::Pod>(kernel: &'static str, params: &P, len: usize, inputs: usize) -> Launch {
     let binds: Vec<Bind> = (0..inputs).map(Bind::In).collect();
-    Launch::new(kernel, params, &binds, (len as u64).div_ceil(64))
+    Launch::elements(kernel, params, &binds, len)
 }
 
 /// Bytes of an update: every input read, the updated ones written.

@@ -36,9 +36,9 @@ pub(super) fn lowering(name: &'static str, terms: &[Term], offset: usize, len: u
     )
 }
 
-/// A launch of one invocation an element in workgroups of 64, which ends in an epilogue.
+/// A launch over `len` elements that ends in an epilogue.
 pub(super) fn elementwise<P: bytemuck::Pod>(kernel: &'static str, params: &P, binds: &[Bind], len: usize) -> Launch {
-    Launch::new(kernel, params, binds, (len as u64).div_ceil(64)).chain(ChainSlot::Epilogue)
+    Launch::elements(kernel, params, binds, len).chain(ChainSlot::Epilogue)
 }
 
 /// The one input, an F32 tensor with elements.

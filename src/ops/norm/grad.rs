@@ -92,34 +92,26 @@ impl Reference for NormSums {
         let view = Segments::seen(inputs[0].dims(), self.groups);
         let [dy, x, stats] = [0, 1, 2].map(|k| inputs[k].real());
         let (mean, variance) = stats.split_at(stats.len() / 2);
-        let (sums, products) = out.split_at_mut(view.n * view.channels);
-        // Channels in strips: a strip's rows are short runs, and its sums are one task's.
-        const STRIP: usize = 16;
-        let strips = view.channels.div_ceil(STRIP);
-        let parts: Vec<Vec<[f64; 2]>> = (0..view.n * strips)
-            .into_par_iter()
-            .map(|task| {
-                let (n, from) = (task / strips, task % strips * STRIP);
-                let to = view.channels.min(from + STRIP);
-                let mut acc = vec![[0.0; 2]; to - from];
-                for row in n * view.rows..(n + 1) * view.rows {
-                    for (c, acc) in (from..to).zip(&mut acc) {
-                        let i = row * view.channels + c;
-                        acc[0] += dy[i].f64();
-                        acc[1] += dy[i].f64() * (x[i] - mean[view.segment(n, c)]).f64();
-                    }
+        let mean = view.by_channel(|s| mean[s]);
+        let channels = view.channels;
+        // Sums, then products, of each channel.
+        let totals = view.fold_rows(2 * channels, |n, rows, acc| {
+            let mean = &mean[n * channels..][..channels];
+            let (sums, products) = acc.split_at_mut(channels);
+            for (dy, x) in dy[rows.clone()].chunks_exact(channels).zip(x[rows].chunks_exact(channels)) {
+                for c in 0..channels {
+                    sums[c] += dy[c].f64();
+                    products[c] += dy[c].f64() * (x[c] - mean[c]).f64();
                 }
-                for (c, acc) in (from..to).zip(&mut acc) {
-                    acc[1] /= (variance[view.segment(n, c)].f64() + f64::from(self.eps)).sqrt();
-                }
-                acc
-            })
-            .collect();
-        let flat = parts.into_iter().flatten();
-        sums.iter_mut().zip(products).zip(flat).for_each(|((sum, product), [s, p])| {
-            *sum = T::of(s);
-            *product = T::of(p);
+            }
         });
+        let (sums, products) = out.split_at_mut(view.n * channels);
+        for i in 0..view.n * channels {
+            let (n, c) = (i / channels, i % channels);
+            let variance = variance[view.segment(n, c)].f64() + f64::from(self.eps);
+            sums[i] = T::of(totals[n][c]);
+            products[i] = T::of(totals[n][channels + c] / variance.sqrt());
+        }
     }
 }
 
@@ -155,13 +147,18 @@ impl Reference for NormGrad {
         let [dy, x, stats, gamma, means] = [0, 1, 2, 3, 4].map(|k| inputs[k].real());
         let (mean, variance) = stats.split_at(stats.len() / 2);
         let (first, second) = means.split_at(means.len() / 2);
-        out.par_chunks_mut(view.channels).with_min_len(64).enumerate().for_each(|(row, out)| {
-            for c in 0..view.channels {
-                let segment = view.segment(row / view.rows, c);
-                let i = row * view.channels + c;
-                let rstd = T::ONE / (variance[segment] + T::of(self.eps.into())).sqrt();
-                let normal = (x[i] - mean[segment]) * rstd;
-                out[c] = (gamma[c] * dy[i] - first[segment] - normal * second[segment]) * rstd;
+        let rstd = |s: usize| T::ONE / (variance[s] + T::of(self.eps.into())).sqrt();
+        let (mean, rstd) = (view.by_channel(|s| mean[s]), view.by_channel(rstd));
+        let (first, second) = (view.by_channel(|s| first[s]), view.by_channel(|s| second[s]));
+        let len = view.channels;
+        out.par_chunks_mut(len).with_min_len(64).enumerate().for_each(|(row, out)| {
+            let of_n = row / view.rows * len;
+            let [mean, rstd, first, second] = [&mean, &rstd, &first, &second].map(|v| &v[of_n..][..len]);
+            let [dy, x] = [dy, x].map(|v| &v[row * len..][..len]);
+            let (out, gamma) = (&mut out[..len], &gamma[..len]);
+            for c in 0..len {
+                let normal = (x[c] - mean[c]) * rstd[c];
+                out[c] = (gamma[c] * dy[c] - first[c] - normal * second[c]) * rstd[c];
             }
         });
     }

@@ -19,6 +19,8 @@ use crate::graph::{Graph, Init, Value};
 use crate::lower::caps::Caps;
 use crate::ops::{Bind, ChainSlot, Launch};
 use crate::tensor::TensorType;
+use rayon::prelude::*;
+use std::ops::Range;
 
 pub use grad::{NormGrad, NormSums};
 pub use moments::{Moments, TrackMoments};
@@ -89,6 +91,29 @@ impl Segments {
     pub fn segment(&self, n: usize, c: usize) -> usize {
         n * self.groups + c / self.width()
     }
+    /// Figures of segments, one for each n and channel: what loops over rows read in order.
+    fn by_channel<T: Copy>(&self, figures: impl Fn(usize) -> T) -> Vec<T> {
+        (0..self.n * self.channels).map(|i| figures(self.segment(i / self.channels, i % self.channels))).collect()
+    }
+    /// `len` totals for each n, in a fixed order: `add(n, range, acc)` adds the elements `range` of x, whole rows, to `acc`;
+    /// blocks of rows go in parallel, their results are added one after another.
+    fn fold_rows(&self, len: usize, add: impl Fn(usize, Range<usize>, &mut [f64]) + Sync) -> Vec<Vec<f64>> {
+        const ROWS: usize = 256;
+        let each = self.rows.div_ceil(ROWS);
+        let block = |task: usize| {
+            let (n, block) = (task / each, task % each);
+            let row = |r: usize| (n * self.rows + self.rows.min(r)) * self.channels;
+            let mut acc = vec![0.0; len];
+            add(n, row(block * ROWS)..row((block + 1) * ROWS), &mut acc);
+            acc
+        };
+        let blocks: Vec<Vec<f64>> = (0..self.n * each).into_par_iter().map(block).collect();
+        let mut totals = vec![vec![0.0; len]; self.n];
+        for (task, block) in blocks.iter().enumerate() {
+            totals[task / each].iter_mut().zip(block).for_each(|(total, part)| *total += part);
+        }
+        totals
+    }
     /// The type of the statistics.
     pub fn stats(&self) -> TensorType {
         if self.batch { TensorType::f32([2, self.channels]) } else { TensorType::f32([2, self.n, self.groups]) }
@@ -113,8 +138,7 @@ impl Segments {
     }
     /// A launch of `kernel` over all elements of x.
     fn elements(&self, kernel: &'static str, eps: f32, binds: &[Bind]) -> Launch {
-        let len = (self.n * self.rows * self.channels) as u64;
-        let launch = Launch::new(kernel, &self.params(1, eps), binds, len.div_ceil(64));
+        let launch = Launch::elements(kernel, &self.params(1, eps), binds, self.n * self.rows * self.channels);
         launch.spec("BATCH", self.batch).chain(ChainSlot::Epilogue)
     }
 }

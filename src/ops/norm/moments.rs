@@ -8,7 +8,6 @@ use crate::graph::{Graph, Value};
 use crate::lower::caps::Caps;
 use crate::ops::{Bind, Cost, Launch, Lowering, Op, Vjp};
 use crate::tensor::{DType, TensorType};
-use rayon::prelude::*;
 
 /// Statistics of x: [2, channels] without groups, [2, n, groups] with.
 #[derive(Clone, Debug)]
@@ -59,38 +58,28 @@ impl Reference for Moments {
     fn reference<T: Real>(&self, inputs: &[View<'_, T>], out: &mut [T]) {
         let view = Segments::seen(inputs[0].dims(), self.groups);
         let count = view.count() as f64;
-        let means: Vec<f64> = segment_sums(&view, inputs[0].real(), &|_, x| x).iter().map(|s| s / count).collect();
-        let squares = segment_sums(&view, inputs[0].real(), &|segment, x| (x - means[segment]) * (x - means[segment]));
+        let x = inputs[0].real();
+        let means: Vec<f64> = segment_sums(&view, x, |_, x| x).iter().map(|s| s / count).collect();
+        let centre = view.by_channel(|s| means[s]);
+        let squares = segment_sums(&view, x, |at, x| (x - centre[at]) * (x - centre[at]));
         let (mean, variance) = out.split_at_mut(means.len());
         mean.iter_mut().zip(&means).for_each(|(o, &m)| *o = T::of(m));
         variance.iter_mut().zip(squares).for_each(|(o, s)| *o = T::of(s / count));
     }
 }
 
-/// Σ f(segment, x) over each segment, in f64 and a fixed order: blocks of rows in parallel, then one after another.
-fn segment_sums<T: Real>(view: &Segments, x: &[T], f: &(impl Fn(usize, f64) -> f64 + Sync)) -> Vec<f64> {
-    const ROWS: usize = 256;
-    let blocks_each = view.rows.div_ceil(ROWS);
-    let blocks: Vec<Vec<f64>> = (0..view.n * blocks_each)
-        .into_par_iter()
-        .map(|task| {
-            let (n, block) = (task / blocks_each, task % blocks_each);
-            let (from, to) = (n * view.rows + block * ROWS, n * view.rows + view.rows.min((block + 1) * ROWS));
-            let mut sums = vec![0.0; view.groups];
-            for row in x[from * view.channels..to * view.channels].chunks(view.channels) {
-                for (group, channels) in row.chunks(view.width()).enumerate() {
-                    channels.iter().for_each(|x| sums[group] += f(n * view.groups + group, x.f64()));
-                }
+/// Σ f(n · channels + c, x) over each segment, in f64 and a fixed order.
+fn segment_sums<T: Real>(view: &Segments, x: &[T], f: impl Fn(usize, f64) -> f64 + Sync) -> Vec<f64> {
+    let channels = view.channels;
+    let totals = view.fold_rows(channels, |n, rows, acc| {
+        for x in x[rows].chunks_exact(channels) {
+            for c in 0..channels {
+                acc[c] += f(n * channels + c, x[c].f64());
             }
-            sums
-        })
-        .collect();
-    let mut sums = vec![0.0; view.n * view.groups];
-    for (task, block) in blocks.iter().enumerate() {
-        let n = task / blocks_each;
-        sums[n * view.groups..][..view.groups].iter_mut().zip(block).for_each(|(s, b)| *s += b);
-    }
-    sums
+        }
+    });
+    let group = |total: &Vec<f64>| total.chunks(view.width()).map(|c| c.iter().sum()).collect::<Vec<f64>>();
+    totals.iter().flat_map(group).collect()
 }
 
 /// Running statistics, in place: inputs are the running ones (updated) and a batch's, both [2, channels].

@@ -82,12 +82,16 @@ impl Reference for Normalize {
         let view = Segments::seen(inputs[0].dims(), self.groups);
         let [x, stats, gamma, beta] = [0, 1, 2, 3].map(|k| inputs[k].real());
         let (mean, variance) = stats.split_at(stats.len() / 2);
+        let rstd = |s: usize| T::ONE / (variance[s] + T::of(self.eps.into())).sqrt();
+        let (mean, rstd) = (view.by_channel(|s| mean[s]), view.by_channel(rstd));
         let rows = out.par_chunks_mut(view.channels).zip(x.par_chunks(view.channels)).enumerate();
         rows.with_min_len(64).for_each(|(row, (out, x))| {
-            for c in 0..view.channels {
-                let segment = view.segment(row / view.rows, c);
-                let rstd = T::ONE / (variance[segment] + T::of(self.eps.into())).sqrt();
-                out[c] = (x[c] - mean[segment]) * rstd * gamma[c] + beta[c];
+            let len = x.len();
+            let of_n = row / view.rows * len..(row / view.rows + 1) * len;
+            let (mean, rstd) = (&mean[of_n.clone()], &rstd[of_n]);
+            let (out, gamma, beta) = (&mut out[..len], &gamma[..len], &beta[..len]);
+            for c in 0..len {
+                out[c] = (x[c] - mean[c]) * rstd[c] * gamma[c] + beta[c];
             }
         });
     }
