@@ -15,7 +15,7 @@ pub fn plane(kl_dims: &[f64]) -> ([usize; 2], String) {
     }
     let order = by_kl(kl_dims);
     let (a, b) = (order[0], order[1]); // --latent is at least 2
-    ([a, b], format!(": z{a} and z{b}, of {} dimensions those of largest KL", kl_dims.len()))
+    ([a, b], format!(", z{a} and z{b} (largest KL of {})", kl_dims.len()))
 }
 
 /// μ of `test` in the plane, coloured by class.
@@ -24,10 +24,13 @@ pub fn latent(codes: &[f32], test: &ImageSet, kl_dims: &[f64], out: &Path) -> Re
     let points: Vec<(f64, f64)> =
         codes.chunks_exact(kl_dims.len()).map(|row| (f64::from(row[a]), f64::from(row[b]))).collect();
     let labels = test.labels.as_deref().unwrap_or(&[]);
-    ScatterPlot::new(format!("latent means of held-out digits{remark}"))
+    // All classes up to the highest, so that each has its colour whichever were held out.
+    let names: Vec<String> = (0..=labels.iter().max().copied().unwrap_or(0)).map(|class| class.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    ScatterPlot::new(format!("means of held-out digits{remark}"))
         .x(format!("z{a}"))
         .y(format!("z{b}"))
-        .labelled(&points, labels, &[])
+        .labelled(&points, labels, &names)
         .equal()
         .size(900, 940)
         .save(out.join("latent.png"))
