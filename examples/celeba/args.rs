@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long, default_value = "auto")]
     pub device: String,
     /// Training steps
-    #[arg(long, default_value_t = 1800, conflicts_with = "epochs")]
+    #[arg(long, default_value_t = 2800, conflicts_with = "epochs")]
     pub steps: u64,
     /// Passes over the training images, instead of --steps
     #[arg(long)]
@@ -32,7 +32,7 @@ pub struct Args {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub latent: u32,
     /// Channels of the layers next to the images; those next to the codes have eight times as many
-    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=512))]
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=512))]
     pub width: u32,
     /// Weight of the KL term, reached after a linear warm-up over the first tenth of the steps
     #[arg(long, default_value_t = 1.0, value_parser = not_negative)]
@@ -41,7 +41,7 @@ pub struct Args {
     #[arg(long, default_value_t = 0.1)]
     pub sigma: f32,
     /// Adam's highest learning rate
-    #[arg(long, default_value_t = 2e-3, value_parser = not_negative)]
+    #[arg(long, default_value_t = 5e-3, value_parser = not_negative)]
     pub lr: f32,
     /// Fixes initial weights, order, noise and the synthetic faces
     #[arg(long, default_value_t = 0)]

@@ -16,7 +16,8 @@ use std::process::ExitCode;
 use wavae::Result;
 use wavae::data::ImageSet;
 use wavae::eval::{LinearProbe, attribute_vector};
-use wavae::train::{Beta, Config, Evaluator, Metrics, Rate, Trainer};
+use wavae::ops::optimizer::Adam;
+use wavae::train::{Beta, Config, Evaluator, Metrics, Optimizer, Rate, Trainer};
 
 /// What `summary.json` holds.
 #[derive(Debug, Serialize)]
@@ -47,7 +48,8 @@ fn run(args: &Args) -> Result<()> {
         seed: args.seed,
         rate: Rate { peak: args.lr, warmup: 100.min(steps), floor: 0.02 },
         beta: Beta::Linear { to: args.beta, steps: steps / 10 },
-        clip: 1000.0,
+        clip: 50_000.0, // a guard: ordinary steps stay below
+        optimizer: Optimizer::Adam(Adam { beta2: 0.99, ..Adam::default() }),
         validate_every: (steps / 5).max(1),
         ..Config::default()
     };

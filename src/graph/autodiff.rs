@@ -36,6 +36,7 @@ impl Graph {
             let scope = self.scope_of(Value::at(i)).to_string();
             let outer = std::mem::replace(&mut self.scope, scope);
             let grads = op.vjp(self, &Vjp { inputs: &node.inputs, out: Value::at(i), dout, need: &need });
+            self.scope = outer;
             for ((input, grad), need) in node.inputs.iter().zip(grads?).zip(need) {
                 let slot = input.index();
                 let Some(grad) = grad.filter(|_| need) else { continue };
@@ -44,7 +45,6 @@ impl Graph {
                     None => grad,
                 });
             }
-            self.scope = outer;
         }
         let mut grads = Vec::with_capacity(wrt.len());
         for &v in wrt {
