@@ -206,9 +206,7 @@ impl Trainer {
                 let roots = self.watched.clone();
                 let cause = first_non_finite(&self.graph, &roots, &self.store, &inputs.unwrap_or_default())?;
                 let advice = "a smaller learning rate, gradient clipping or other data may help";
-                return Err(Error::NonFinite(format!(
-                    "step {step}: {cause}; the weights are those before it; {advice}"
-                )));
+                return Err(Error::NonFinite(format!("step {step}: {cause}; its update was not applied; {advice}")));
             }
             records.push(record);
         }
