@@ -86,8 +86,9 @@ pub(super) fn subgroup(caps: &Caps) -> Option<u32> {
     caps.subgroup.filter(|lanes| [4, 8, 16, 32, 64].contains(lanes))
 }
 
-/// Tiles for `depth` m × n products, best first; at least one, which needs no subgroups.
-pub(super) fn tiles(size: [usize; 2], depth: u64, caps: &Caps) -> Vec<Tile> {
+/// Tiles for `depth` m × n products, best first; at least one, which needs no subgroups. `strided`: whether neighbouring
+/// columns of the right operand lie far apart, as those of a transposed one do.
+pub(super) fn tiles(size: [usize; 2], depth: u64, strided: bool, caps: &Caps) -> Vec<Tile> {
     let better = |a: &Tile, b: &Tile| b.score(size, depth, caps).total_cmp(&a.score(size, depth, caps));
     let mut chosen = vec![];
     if let Some(lanes) = subgroup(caps) {
@@ -96,7 +97,11 @@ pub(super) fn tiles(size: [usize; 2], depth: u64, caps: &Caps) -> Vec<Tile> {
             let cols = (size[1] as u32).min((64 / rows).max(1)); // at most 64 accumulators an invocation
             chosen.push(Tile { name: "dot", core: Core::Dot, lanes, blocks: [rows, cols], rate: 0.0 });
         }
-        let tile = |(name, m, n, rate)| Tile { name, core: Core::Subgroup, lanes, blocks: [m, n], rate };
+        let tile = |(name, m, n, rate)| {
+            // Then every column more is a cache line more for each k: wide tiles lose a fifth to a third on lavapipe.
+            let rate = if strided && n > 1 { 0.8 * rate } else { rate };
+            Tile { name, core: Core::Subgroup, lanes, blocks: [m, n], rate }
+        };
         let mut all: Vec<Tile> = SUBGROUP.into_iter().map(tile).collect();
         all.sort_by(better);
         chosen.extend_from_slice(&all[..2]);

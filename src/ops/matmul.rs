@@ -158,7 +158,7 @@ impl Op for Matmul {
             let launch = Launch::new("matmul", params, &[Bind::In(0), Bind::In(1), out], tile.groups([s.m, s.n]));
             tile.schedule(launch.depth(depth as u32))
         };
-        let tiles = gemm::tiles([s.m, s.n], s.batch as u64, caps);
+        let tiles = gemm::tiles([s.m, s.n], s.batch as u64, self.tb, caps);
         let whole = |tile: &Tile| {
             Lowering::single(tile.name, launch(&params, tile, Bind::Out, s.batch).chain(ChainSlot::Epilogue))
         };
