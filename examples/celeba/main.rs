@@ -46,7 +46,7 @@ fn run(args: &Args) -> Result<()> {
         steps,
         batch,
         seed: args.seed,
-        rate: Rate { peak: args.lr, warmup: 100.min(steps), floor: 0.02 },
+        rate: Rate { peak: args.lr, warmup: (steps / 7).max(1), floor: 0.02 },
         beta: Beta::Linear { to: args.beta, steps: steps / 10 },
         clip: 50_000.0, // a guard: ordinary steps stay below
         optimizer: Optimizer::Adam(Adam { beta2: 0.99, ..Adam::default() }),
