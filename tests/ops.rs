@@ -27,7 +27,9 @@ fn family(entry: &'static OpEntry) -> Vec<Trial> {
     let mut trials = vec![];
     for (i, case) in (entry.cases)().into_iter().enumerate() {
         let case = Arc::new(case);
-        let name = |check: &str| format!("{}/{i} {}/{check}", entry.name, case.name);
+        let op = case.op.name();
+        let prefix = if case.name.contains(op) { String::new() } else { format!("{op} ") };
+        let name = |check: &str| format!("{}/{i} {prefix}{}/{check}", entry.name, case.name);
         let shared = case.clone();
         trials.push(Trial::test(name("cpu"), move || cpu(&shared).map_err(fail)));
         if case.grad == Grad::Check {
