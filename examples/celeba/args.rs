@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long, default_value_t = 1.0, value_parser = not_negative)]
     pub beta: f32,
     /// Standard deviation of the Gaussian likelihood's pixels, in units of the grey range [0, 1]
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = 0.1, value_parser = not_negative)]
     pub sigma: f32,
     /// Adam's highest learning rate
     #[arg(long, default_value_t = 5e-3, value_parser = not_negative)]
@@ -59,6 +59,6 @@ pub struct Args {
     #[arg(long, value_name = "CAP")]
     pub skip_bad: Option<usize>,
     /// How far along the smile vector faces are moved, in units of the difference of the means
-    #[arg(long, default_value_t = 1.5)]
+    #[arg(long, default_value_t = 1.5, value_parser = not_negative)]
     pub smile: f32,
 }

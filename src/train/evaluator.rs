@@ -128,6 +128,9 @@ impl Evaluator {
     /// E[x|z] in [0, 1] for each row of `z` [N, L]: N·H·W·C numbers.
     pub fn decode(&mut self, z: &[f32]) -> Result<Vec<f32>> {
         let (batch, latent) = (self.batch, self.latent);
+        if !z.len().is_multiple_of(latent) {
+            return Err(Error::shape("decode", format!("{} numbers are not whole codes of {latent}", z.len())));
+        }
         let size: usize = self.image.iter().product();
         let mean = self.decode.1;
         let mut images = Vec::with_capacity(z.len() / latent * size);

@@ -1,7 +1,7 @@
 //! Likelihoods p(x|z).
 
 use crate::dist::{Bernoulli, Normal};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Value};
 use std::fmt::Debug;
 
@@ -46,7 +46,10 @@ impl Likelihood for GaussianPixels {
     fn log_prob(&self, g: &mut Graph, decoded: Value, x: Value) -> Result<Value> {
         let mu = self.mean(g, decoded)?;
         let logvar = match self.sigma {
-            Spread::Fixed(sigma) => g.full([], 2.0 * sigma.ln())?,
+            Spread::Fixed(sigma) if sigma.is_finite() && sigma > 0.0 => g.full([], 2.0 * sigma.ln())?,
+            Spread::Fixed(sigma) => {
+                return Err(Error::Config(format!("sigma {sigma}: it must be positive and finite")));
+            }
             Spread::Learned => {
                 let raw = g.param("logvar", [], Init::Constant(0.0))?;
                 g.clamp(raw, -12.0, 6.0)?
