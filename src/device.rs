@@ -44,7 +44,7 @@ impl Device {
     /// What a user should be told besides the device's name: that it is slow, or why it was chosen.
     pub fn remark(&self, request: &str) -> Option<String> {
         match self {
-            Self::Cpu if request != "cpu" => {
+            Self::Cpu if !request.trim().eq_ignore_ascii_case("cpu") => {
                 Some("no hardware graphics adapter was found, so this runs on the CPU device".into())
             }
             Self::Gpu(gpu) if gpu.caps().software => {

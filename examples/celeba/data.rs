@@ -27,6 +27,8 @@ pub struct Faces {
     pub test: ImageSet,
     /// Where they come from, in words.
     pub origin: String,
+    /// The files behind --data.
+    pub files: Option<Arc<CelebA>>,
 }
 
 /// Opens --data, or draws synthetic faces.
@@ -45,9 +47,10 @@ pub fn open(args: &Args, device: &Device) -> Result<Faces> {
             let probe = celeba.load_split(Split::Train, 0..PROBE.min(train.len()))?;
             let held_out = |split| celeba.load_split(split, 0..HELD_OUT.min(celeba.indices(split).len()));
             let (valid, test) = (held_out(Split::Valid)?, held_out(Split::Test)?);
-            enough(celeba.len(), &valid, &test)?;
-            let source = Source::Stream { images: Arc::new(celeba), indices: train, shape: [SIZE, SIZE, 3], workers };
-            Ok(Faces { source, probe, valid, test, origin })
+            enough(celeba.len(), &probe, &valid, &test)?;
+            let files = Arc::new(celeba);
+            let source = Source::Stream { images: files.clone(), indices: train, shape: [SIZE, SIZE, 3], workers };
+            Ok(Faces { source, probe, valid, test, origin, files: Some(files) })
         }
         None => {
             let all = synthetic_faces(args.images.unwrap_or(SYNTHETIC), SIZE, args.seed)?;
@@ -56,17 +59,22 @@ pub fn open(args: &Args, device: &Device) -> Result<Faces> {
             let probe = train.subset(&(0..PROBE.min(train.len())).collect::<Vec<_>>());
             let held_out = |split| all.subset(&all.indices(split).into_iter().take(HELD_OUT).collect::<Vec<_>>());
             let (valid, test) = (held_out(Split::Valid), held_out(Split::Test));
-            enough(all.len(), &valid, &test)?;
-            Ok(Faces { source: Source::of(train, device, workers), probe, valid, test, origin })
+            enough(all.len(), &probe, &valid, &test)?;
+            Ok(Faces { source: Source::of(train, device, workers), probe, valid, test, origin, files: None })
         }
     }
 }
 
-/// Refuses to go on where nothing was held out.
-fn enough(count: usize, valid: &ImageSet, test: &ImageSet) -> Result<()> {
+/// Refuses to train where the figures afterwards could not be computed: nothing held out, or no smiles to learn from.
+fn enough(count: usize, probe: &ImageSet, valid: &ImageSet, test: &ImageSet) -> Result<()> {
     if valid.is_empty() || test.is_empty() {
         let message = format!("{count} faces are too few to hold some out for validation and test; give more --images");
         return Err(Error::Config(message));
+    }
+    let smiling = probe.attribute("Smiling")?;
+    if !(smiling.contains(&1) && smiling.contains(&-1)) {
+        let message = "the smile vector needs training faces that smile (1) and that do not (-1); give more --images";
+        return Err(Error::Config(message.into()));
     }
     Ok(())
 }

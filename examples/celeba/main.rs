@@ -64,6 +64,9 @@ fn run(args: &Args) -> Result<()> {
     let mse_mean_face = common::mean_image_error(&faces.probe, &faces.test);
     let summary = Summary { run, mse_mean_face, smile_probe_accuracy, smile_edit_success };
     summary.run.print(mse_mean_face);
+    if let Some(skipped) = faces.files.as_ref().map(|files| files.skipped()).filter(|&n| n > 0) {
+        say!("skipped:  {skipped} unreadable images");
+    }
     say!("smile:    a linear probe reads it at {:.1} %", 100.0 * smile_probe_accuracy);
     say!("          the smile vector turns {:.1} % of neutral faces", 100.0 * smile_edit_success);
     common::write_summary(&summary, &args.out)

@@ -14,7 +14,7 @@ pub struct OpEntry {
     pub bench: fn() -> Vec<OpCase>,
 }
 
-/// Every op family there is. Adding an op: its file, its shader, its line here.
+/// Every op family there is. Adding an op: its file, its shader, its lines here and in `ops/mod.rs`.
 pub fn registry() -> &'static [OpEntry] {
     const NONE: fn() -> Vec<OpCase> = Vec::new;
     macro_rules! entry {

@@ -205,6 +205,11 @@ impl Trainer {
             if !finite && self.config.non_finite == OnNonFinite::Abort {
                 let roots = self.watched.clone();
                 let cause = first_non_finite(&self.graph, &roots, &self.store, &inputs.unwrap_or_default())?;
+                let cause = match (cause, self.step - step) {
+                    (Some(cause), _) => cause,
+                    (None, 0) => "the CPU reference finds every value finite: the driver or a kernel is wrong".into(),
+                    (None, later) => format!("not repeated on the CPU, for {later} later steps have moved the weights"),
+                };
                 let advice = "a smaller learning rate, gradient clipping or other data may help";
                 return Err(Error::NonFinite(format!("step {step}: {cause}; its update was not applied; {advice}")));
             }
