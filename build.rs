@@ -26,7 +26,9 @@ fn main() -> io::Result<()> {
     files.sort();
     let mut table = String::from("&[\n");
     for file in files {
-        let _ = writeln!(table, "    ({file:?}, include_str!({:?})),", root.join(&file));
+        // Relative to the crate as it is compiled, so that a checkout may be moved with its build folder.
+        let path = format!("/shaders/{file}");
+        let _ = writeln!(table, "    ({file:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {path:?}))),");
     }
     table.push(']');
     fs::write(Path::new(&env::var_os("OUT_DIR").unwrap_or_default()).join("sources.rs"), table)

@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Threads that read at once, whatever is asked for: more do not make a disk faster, and a system refuses thousands.
+const MOST_READERS: usize = 256;
+
 /// How to read a CelebA folder.
 #[derive(Clone, Debug)]
 pub struct CelebAOptions {
@@ -209,7 +212,7 @@ impl CelebA {
         let (different, stop) = (Mutex::new(HashSet::new()), AtomicBool::new(false));
         let tolerated = self.options.skip_bad.unwrap_or(0);
         std::thread::scope(|scope| {
-            for _ in 0..self.options.workers.min(indices.len()) {
+            for _ in 0..self.options.workers.min(indices.len()).min(MOST_READERS) {
                 scope.spawn(|| {
                     while !stop.load(Ordering::Relaxed) {
                         let next = slots.lock().unwrap_or_else(|e| e.into_inner()).next();

@@ -67,10 +67,11 @@ pub fn synthetic_faces(count: usize, size: usize, seed: u64) -> Result<ImageSet>
         return Err(Error::Config(format!("synthetic faces of {size} pixels: choose a size from 1 to 4096")));
     }
     let each = size * size * 3;
-    let Some(bytes) = count.checked_mul(each).filter(|&bytes| isize::try_from(bytes).is_ok()) else {
-        return Err(Error::Config(format!("{count} faces are more than any memory holds; ask for fewer")));
-    };
-    let mut pixels = vec![0; bytes];
+    let too_many = || Error::Config(format!("{count} faces are more than the memory holds; ask for fewer"));
+    let bytes = count.checked_mul(each).ok_or_else(too_many)?;
+    let mut pixels = Vec::new();
+    pixels.try_reserve_exact(bytes).map_err(|_| too_many())?;
+    pixels.resize(bytes, 0);
     let mut attributes = vec![0; count * CELEBA_ATTRIBUTES.len()];
     (pixels.par_chunks_mut(each), attributes.par_chunks_mut(CELEBA_ATTRIBUTES.len()))
         .into_par_iter()
