@@ -83,11 +83,16 @@ impl Run {
 
     fn sample(&mut self) -> Result<Sample> {
         timed(self.repeats, || {
-            for _ in 0..self.repeats {
-                match &mut self.work {
-                    Work::Training(trainer) => trainer.advance()?,
-                    Work::Inference(exe) => exe.run()?,
-                }
+            let mut left = self.repeats;
+            while left > 0 {
+                left -= match &mut self.work {
+                    Work::Training(trainer) => {
+                        let steps = trainer.steps_at_once().min(left as u64); // as in a whole training
+                        trainer.advance_many(steps)?;
+                        steps as usize
+                    }
+                    Work::Inference(exe) => exe.run().map(|()| 1)?,
+                };
             }
             match &mut self.work {
                 Work::Training(trainer) => trainer.records(true).map(drop),

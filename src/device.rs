@@ -278,7 +278,7 @@ impl Executable {
             ExecutableInner::Cpu { interpreter, .. } => interpreter.write(name, array),
         }
     }
-    /// Runs the whole graph once. On a GPU this only submits.
+    /// Runs the whole graph once, after all that is queued. On a GPU this only submits.
     ///
     /// # Errors
     /// Device errors, also of earlier runs.
@@ -300,20 +300,41 @@ impl Executable {
             ExecutableInner::Cpu { interpreter, memory, .. } => Ok(interpreter.read(value, &lock(memory))),
         }
     }
-    /// Asks for the values of `roots` as they are after the last run, without waiting; [`Executable::collect`] yields
-    /// them under `tag`.
-    pub fn snapshot(&mut self, tag: u64, roots: &[Value]) -> Result<()> {
+    /// Queues a run with the inputs as they are now and asks for the values of `roots` after it;
+    /// [`Executable::collect`] yields them under `tag`. A GPU starts with [`Executable::submit`], the CPU runs at once.
+    ///
+    /// # Errors
+    /// [`Error::Name`] for a value that is no root; device errors.
+    pub fn queue(&mut self, tag: u64, roots: &[Value]) -> Result<()> {
         let outputs = roots.iter().map(|&v| self.root(v)).collect::<Result<Vec<_>>>()?;
         match &mut self.inner {
-            ExecutableInner::Gpu(exe) => exe.snapshot(tag, &outputs),
+            ExecutableInner::Gpu(exe) => exe.queue(tag, &outputs),
             ExecutableInner::Cpu { interpreter, memory, pending } => {
-                let memory = lock(memory);
+                let mut memory = lock(memory);
+                interpreter.run(&mut memory)?;
                 pending.push((tag, roots.iter().map(|&v| interpreter.read(v, &memory)).collect()));
                 Ok(())
             }
         }
     }
-    /// Snapshots that have arrived, by tag; each lists its roots in the order asked. With `wait`, all there are.
+    /// Submits the queued runs together, with nothing from the host in between.
+    ///
+    /// # Errors
+    /// Device errors, also of earlier runs.
+    pub fn submit(&mut self) -> Result<()> {
+        match &mut self.inner {
+            ExecutableInner::Gpu(exe) => exe.submit(),
+            ExecutableInner::Cpu { .. } => Ok(()),
+        }
+    }
+    /// How many queued runs make a submission of sensible length; 1 until the time of a run is known.
+    pub fn runs_at_once(&self) -> usize {
+        match &self.inner {
+            ExecutableInner::Gpu(exe) => exe.runs_at_once(),
+            ExecutableInner::Cpu { .. } => 1,
+        }
+    }
+    /// Values of queued runs that have arrived, by tag; each lists its roots in the order asked. With `wait`, all there are.
     pub fn collect(&mut self, roots: &[Value], wait: bool) -> Result<Vec<(u64, Vec<Array>)>> {
         let types = roots.iter().map(|&v| Ok(self.roots[self.root(v)?].1.clone())).collect::<Result<Vec<_>>>()?;
         match &mut self.inner {

@@ -15,7 +15,7 @@ impl GpuExecutable {
     /// # Errors
     /// Device errors.
     pub fn profile(&mut self) -> Result<Vec<(String, f64)>> {
-        self.upload_scalars()?;
+        self.place_inputs()?;
         let times = if self.gpu.caps().timestamps { self.by_timestamps()? } else { self.by_clock()? };
         let labels = self.steps.iter().map(|step| self.program.dispatches[step.dispatch].label.clone());
         Ok(labels.zip(times).collect())

@@ -1,4 +1,4 @@
-//! Bytes between host and device: blocking reads and writes in bounded pieces, and the ring of asynchronous snapshots.
+//! Bytes between host and device: blocking reads and writes in bounded pieces, and the ring of figures that arrive later.
 
 use crate::error::{Error, Result};
 use crate::gpu::device::{Gpu, lock};
@@ -10,7 +10,7 @@ use wgpu::BufferUsages;
 
 /// A transfer is cut in pieces of this many bytes, so that staging memory stays bounded whatever the tensor.
 const PIECE: u64 = 16 << 20;
-/// Snapshots that may be under way.
+/// Submissions whose figures may be under way.
 const RING: usize = 4;
 
 /// The device's buffer for blocking reads, made at the first read and grown up to [`PIECE`].
@@ -106,18 +106,22 @@ fn take(buffer: &wgpu::Buffer, bytes: u64, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// A finished snapshot: its tag and the bytes of each output.
+/// The figures of one run: its tag and the bytes of each output.
 pub type Snapshot = (u64, Vec<Vec<u8>>);
+/// A range of a buffer: offset and bytes.
+pub(super) type Range<'a> = (&'a wgpu::Buffer, u64, u64);
+/// Tag, and bytes of each output.
+type Sizes = (u64, Vec<u64>);
 
+/// The figures of one submission.
 struct Pending {
-    tag: u64,
     buffer: wgpu::Buffer,
-    lengths: Vec<u64>,
+    runs: Vec<Sizes>,
     mapped: Mapped,
     submission: wgpu::SubmissionIndex,
 }
 
-/// Snapshots under way, oldest first, and the staging buffers that are free.
+/// Figures under way, oldest first, and the staging buffers that are free.
 #[derive(Default)]
 pub(super) struct Ring {
     free: Vec<wgpu::Buffer>,
@@ -125,32 +129,28 @@ pub(super) struct Ring {
     finished: Vec<Snapshot>,
 }
 
+fn total(runs: &[Sizes]) -> u64 {
+    runs.iter().flat_map(|(_, sizes)| sizes).sum::<u64>().max(4)
+}
+
 impl Ring {
-    /// Copies `ranges` (buffer, offset, bytes) as they are after what was submitted so far.
-    pub fn snapshot(&mut self, gpu: &Gpu, tag: u64, ranges: &[(&wgpu::Buffer, u64, u64)]) -> Result<()> {
+    /// A staging buffer for the figures of `runs`, to be copied there one after another; waits where too many are under way.
+    pub fn staging(&mut self, gpu: &Gpu, runs: &[Sizes]) -> Result<wgpu::Buffer> {
         while self.pending.len() >= RING {
             self.wait_oldest(gpu)?;
         }
-        let total = ranges.iter().map(|r| r.2).sum::<u64>().max(4);
-        let buffer = match self.free.iter().position(|b| b.size() >= total) {
-            Some(index) => self.free.swap_remove(index),
-            None => {
-                self.free.pop(); // too small: let it go, so that the ring never holds more than its length
-                let usage = BufferUsages::MAP_READ | BufferUsages::COPY_DST;
-                gpu.buffer("snapshot staging", total.next_multiple_of(256), usage)?
-            }
-        };
-        let mut encoder = gpu.inner.device.create_command_encoder(&Default::default());
-        let mut at = 0;
-        for &(source, offset, bytes) in ranges {
-            encoder.copy_buffer_to_buffer(source, offset, &buffer, at, bytes);
-            at += bytes;
+        let total = total(runs);
+        if let Some(index) = self.free.iter().position(|b| b.size() >= total) {
+            return Ok(self.free.swap_remove(index));
         }
-        let submission = gpu.submit(Some(encoder.finish()))?;
-        let mapped = Mapped::start(&buffer, total);
-        let lengths = ranges.iter().map(|r| r.2).collect();
-        self.pending.push_back(Pending { tag, buffer, lengths, mapped, submission });
-        Ok(())
+        self.free.pop(); // too small: let it go, so that the ring never holds more than its length
+        gpu.buffer("figures", total.next_power_of_two().max(256), BufferUsages::MAP_READ | BufferUsages::COPY_DST)
+    }
+
+    /// Takes note that `submission` fills `buffer` with the figures of `runs`.
+    pub fn push(&mut self, buffer: wgpu::Buffer, runs: Vec<Sizes>, submission: wgpu::SubmissionIndex) {
+        let mapped = Mapped::start(&buffer, total(&runs));
+        self.pending.push_back(Pending { buffer, runs, mapped, submission });
     }
 
     /// What has finished, oldest first, without waiting.
@@ -168,7 +168,7 @@ impl Ring {
         Ok(std::mem::take(&mut self.finished))
     }
 
-    /// Waits for all snapshots.
+    /// Waits for all figures.
     pub fn drain(&mut self, gpu: &Gpu) -> Result<Vec<Snapshot>> {
         while !self.pending.is_empty() {
             self.wait_oldest(gpu)?;
@@ -189,16 +189,18 @@ impl Ring {
     fn finish_oldest(&mut self) -> Result<()> {
         let Some(oldest) = self.pending.pop_front() else { return Ok(()) };
         let mut bytes = Vec::new();
-        take(&oldest.buffer, oldest.lengths.iter().sum::<u64>().max(4), &mut bytes)?;
+        take(&oldest.buffer, total(&oldest.runs), &mut bytes)?;
         self.free.push(oldest.buffer);
         let mut rest = bytes.as_slice();
-        let mut outputs = Vec::with_capacity(oldest.lengths.len());
-        for &length in &oldest.lengths {
-            let (head, tail) = rest.split_at(length as usize);
-            outputs.push(head.to_vec());
-            rest = tail;
+        for (tag, sizes) in oldest.runs {
+            let mut outputs = Vec::with_capacity(sizes.len());
+            for size in sizes {
+                let (head, tail) = rest.split_at(size as usize);
+                outputs.push(head.to_vec());
+                rest = tail;
+            }
+            self.finished.push((tag, outputs));
         }
-        self.finished.push((oldest.tag, outputs));
         Ok(())
     }
 }

@@ -173,11 +173,30 @@ impl Trainer {
     }
 
     /// Submits one step; its figures arrive with [`Trainer::records`].
+    ///
+    /// # Errors
+    /// Device errors, also of earlier steps; errors of the data.
     pub fn advance(&mut self) -> Result<()> {
-        self.write_step()?;
-        self.exe.run()?;
-        self.step += 1;
-        self.exe.snapshot(self.step, &self.watched)
+        self.advance_many(1)
+    }
+
+    /// Submits `steps` steps together, with nothing from the host in between where the data are resident. The result is
+    /// that of one at a time, bit by bit.
+    ///
+    /// # Errors
+    /// As [`Trainer::advance`].
+    pub fn advance_many(&mut self, steps: u64) -> Result<()> {
+        for _ in 0..steps {
+            self.write_step()?;
+            self.step += 1;
+            self.exe.queue(self.step, &self.watched)?;
+        }
+        self.exe.submit()
+    }
+
+    /// How many steps make a submission of about 0.15 s: what [`Trainer::run`] submits together. 1 for the first steps.
+    pub fn steps_at_once(&self) -> u64 {
+        self.exe.runs_at_once() as u64
     }
 
     /// The figures of steps that have arrived since the last call; with `wait`, of all steps.
@@ -227,7 +246,10 @@ impl Trainer {
     pub fn run(&mut self, valid: Option<&ImageSet>, metrics: &mut Metrics, progress: &mut Progress) -> Result<()> {
         self.start = Instant::now();
         while self.step < self.config.steps {
-            self.advance()?;
+            let every = self.config.validate_every;
+            let to_validation = if every > 0 { every - self.step % every } else { u64::MAX };
+            let left = self.config.steps - self.step;
+            self.advance_many(self.steps_at_once().min(left).min(to_validation))?;
             let last = self.step == self.config.steps;
             for record in self.records(last)? {
                 if record.grad_norm.is_some_and(|norm| !norm.is_finite()) {
@@ -236,7 +258,6 @@ impl Trainer {
                 progress.show(&record);
                 metrics.push(record)?;
             }
-            let every = self.config.validate_every;
             if let Some(set) = valid.filter(|_| last || (every > 0 && self.step.is_multiple_of(every))) {
                 let Figures { elbo, reconstruction, kl, .. } = self.validate(set)?;
                 let beta = self.config.beta.at(self.step - 1);
