@@ -1,10 +1,10 @@
-// y = (x - mean) / sqrt(variance + eps) · gamma + beta. An invocation does PER elements, WG apart.
+// y = (x - mean) / sqrt(variance + eps) · gamma + beta. A workgroup does a block of rows, an invocation one channel after
+// another, so that figures of channels are looked up once and no element needs a division.
 #import "lib/grid.wgsl"
 #import "norm/params.wgsl"
 #import "epilogue/identity.wgsl"
 
 const WG: u32 = 64u; // spec
-const PER: u32 = 1u; // spec: elements an invocation
 
 @group(0) @binding(1) var<storage, read> x: array<f32>; // (n, rows, channels)
 @group(0) @binding(2) var<storage, read> stats: array<f32>; // (2, n, groups)
@@ -18,11 +18,15 @@ fn main(
     @builtin(num_workgroups) nwg: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let begin = group_index(wid, nwg) * (WG * PER);
-    let end = min(p.n * p.rows * p.channels, begin + WG * PER);
-    for (var i = begin + lane; i < end; i += WG) {
-        let at = place(i);
-        let rstd = 1.0 / sqrt(stats[p.n * p.groups + at.y] + p.eps);
-        y[i] = epilogue((x[i] - stats[at.y]) * rstd * gamma[at.x] + beta[at.x], i);
+    let b = block(group_index(wid, nwg), WG);
+    for (var t = lane; t < b.span; t += WG) {
+        let c = t - divide(t, p.channels) * p.channels;
+        let s = segment(b.n, c);
+        let mean = stats[s];
+        let scale = gamma[c] / sqrt(stats[p.n * p.groups + s] + p.eps);
+        let shift = beta[c];
+        for (var i = b.begin + t; i < b.end; i += b.span) {
+            y[i] = epilogue((x[i] - mean) * scale + shift, i);
+        }
     }
 }

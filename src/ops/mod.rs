@@ -18,6 +18,7 @@ pub mod reduce;
 pub mod registry;
 pub mod reshape;
 pub mod slice;
+mod traffic;
 pub mod view;
 
 use crate::cpu::{Evaluate, View};

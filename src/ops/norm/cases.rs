@@ -10,7 +10,7 @@ const IS_GRADIENT: &str = "it is a gradient itself";
 const IN_PLACE: &str = "it updates a state in place";
 
 /// Shapes of x with their groups: one row, odd channels, channels past a workgroup, rows past a batch of four.
-const SHAPES: [(&[usize], Option<usize>); 12] = [
+const SHAPES: [(&[usize], Option<usize>); 16] = [
     (&[1, 1], None),
     (&[257, 1], None),
     (&[63, 5], None),
@@ -23,6 +23,10 @@ const SHAPES: [(&[usize], Option<usize>); 12] = [
     (&[2, 9, 7, 5], Some(5)),
     (&[5, 64], Some(4)),
     (&[1, 33, 32, 8], Some(2)),
+    (&[2049, 33], None),
+    (&[2, 45, 47, 9], Some(9)),
+    (&[2, 1031, 7], Some(7)),
+    (&[3, 129, 66], Some(2)),
 ];
 
 /// The statistics of some tensor: means about 0, variances away from 0.
@@ -53,7 +57,8 @@ pub(in crate::ops) fn cases() -> Vec<OpCase> {
         let tol = Tol { abs: 2e-6 + 6e-8 * rows * rows.sqrt(), rel: 1e-6, depth: 0.0 };
         let sums = NormSums { eps: EPS, groups };
         cases.push(OpCase::new(name("sums"), sums, [x(), x(), stats(&view)]).tol(tol).no_grad(IS_GRADIENT));
-        let inputs = [x(), x(), stats(&view), channel(), Gen::Normal(view.stats().shape, 0.3)];
+        let sums = Gen::Normal([2, view.n, view.channels].into(), 0.3 * view.rows as f32);
+        let inputs = [x(), x(), stats(&view), channel(), sums];
         let tol = Tol { abs: 2e-5, rel: 1e-6, depth: 0.0 };
         cases.push(OpCase::new(name("grad"), NormGrad { eps: EPS, groups }, inputs).tol(tol).no_grad(IS_GRADIENT));
     }
@@ -97,7 +102,7 @@ fn track() -> Vec<OpCase> {
 pub(in crate::ops) fn errors() -> Vec<ErrorCase> {
     let f = |dims: &[usize]| TensorType::f32(dims);
     let apply = |groups| Normalize { eps: EPS, groups, own: true };
-    let grad = NormGrad { eps: EPS, groups: None };
+    let grad = || NormGrad { eps: EPS, groups: None };
     vec![
         ErrorCase::new(Moments { groups: None }, [f(&[3])], "two axes or more"),
         ErrorCase::new(Moments { groups: None }, [f(&[3, 0])], "with elements"),
@@ -109,7 +114,8 @@ pub(in crate::ops) fn errors() -> Vec<ErrorCase> {
         ErrorCase::new(apply(Some(2)), [f(&[3, 4]), f(&[2, 4]), f(&[4]), f(&[4])], "statistics must be F32[2, 3, 2]"),
         ErrorCase::new(apply(None), [f(&[3, 4]), f(&[2, 4]), f(&[3]), f(&[4])], "gamma must be F32[4]"),
         ErrorCase::new(apply(None), [f(&[3, 4]), f(&[2, 4]), f(&[4]), f(&[5])], "beta must be F32[4]"),
-        ErrorCase::new(grad, [f(&[3, 4]), f(&[4, 3]), f(&[2, 4]), f(&[4]), f(&[2, 4])], "x must be F32[3, 4]"),
+        ErrorCase::new(grad(), [f(&[3, 4]), f(&[4, 3]), f(&[2, 4]), f(&[4]), f(&[2, 1, 4])], "x must be F32[3, 4]"),
+        ErrorCase::new(grad(), [f(&[3, 4]), f(&[3, 4]), f(&[2, 4]), f(&[4]), f(&[2, 4])], "sums must be F32[2, 1, 4]"),
         ErrorCase::new(TrackMoments { momentum: 0.1, count: 3 }, [f(&[2, 3]), f(&[2, 4])], "F32[2, channels]"),
     ]
 }
@@ -123,7 +129,7 @@ pub(in crate::ops) fn bench() -> Vec<OpCase> {
         let channel = || Gen::normal([32]);
         let name = |what: &str| format!("{what} 64x32x32x32 groups {groups:?}");
         let apply = Normalize { eps: EPS, groups, own: true };
-        let grad = [x(), x(), stats(&view), channel(), stats(&view)];
+        let grad = [x(), x(), stats(&view), channel(), Gen::normal([2, view.n, 32])];
         cases.push(OpCase::new(name("moments"), Moments { groups }, [x()]));
         cases.push(OpCase::new(name("apply"), apply, [x(), stats(&view), channel(), channel()]));
         cases.push(OpCase::new(name("sums"), NormSums { eps: EPS, groups }, [x(), x(), stats(&view)]));

@@ -8,7 +8,7 @@ use crate::cpu::{Real, Reference, View};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::lower::caps::Caps;
-use crate::ops::{Bind, Cost, Launch, Lowering, Op, Vjp};
+use crate::ops::{Bind, Cost, Launch, Lowering, Op, Vjp, traffic};
 use crate::tensor::TensorType;
 use rayon::prelude::*;
 
@@ -21,7 +21,7 @@ pub struct NormSums {
     pub groups: Option<usize>,
 }
 
-/// dx. Inputs: dy, x, statistics, γ, and m(γ·dy), m(γ·dy·x̂) in the shape of the statistics.
+/// dx. Inputs: dy, x, statistics, γ, and the sums that [`NormSums`] gives, from which the means follow.
 #[derive(Clone, Debug)]
 pub struct NormGrad {
     /// Added to variances.
@@ -66,19 +66,28 @@ impl Op for NormSums {
     }
     fn variants(&self, inputs: &[TensorType], out: &TensorType, caps: &Caps) -> Vec<Lowering> {
         let view = Segments::seen(inputs[0].dims(), self.groups);
-        let launch = |chunks: usize, to: Bind| {
-            let groups = ((view.n * chunks * view.channels) as u64).div_ceil(64);
+        let fold = Segments::fold(view.channels, caps);
+        let columns = view.channels.div_ceil(fold.lanes);
+        let groups = view.n * columns;
+        let launch = |block: usize, groups: usize, to: Bind| {
             let binds = [Bind::In(0), Bind::In(1), Bind::In(2), to];
-            Launch::new("norm_sums", &view.params(chunks, self.eps), &binds, groups)
+            Launch::new("norm_sums", &view.params(block, self.eps), &binds, groups as u64)
+                .spec("WG", fold.wg as u32)
+                .spec("LANES", fold.lanes as u32)
         };
-        let mut variants = vec![Lowering::single("whole", launch(1, Bind::Out))];
-        let chunks = view.chunks(caps);
+        let mut variants = vec![Lowering::single("whole", launch(view.rows, groups, Bind::Out))];
+        let block = view.block(fold, columns, caps);
+        let chunks = view.rows.div_ceil(block);
         if chunks > 1 {
             let join = JoinParams { len: out.len() as u32, chunks: chunks as u32 };
             let second = Launch::new("norm_sums_join", &join, &[Bind::Scratch(0), Bind::Out], out.len() as u64);
-            let passes = vec![launch(chunks, Bind::Scratch(0)), second];
+            let passes = vec![launch(block, chunks * groups, Bind::Scratch(0)), second];
             let split = Lowering { name: "split", passes, scratch: vec![TensorType::f32([chunks * out.len()])] };
-            variants.insert(usize::from(view.rows <= 64), split);
+            let len = 2 * inputs[0].len();
+            let one = traffic::pass(caps, len, groups * fold.wg);
+            let two = traffic::pass(caps, len, chunks * groups * fold.wg)
+                + traffic::pass(caps, chunks * out.len(), 64 * out.len());
+            variants.insert(usize::from(one <= two), split);
         }
         variants
     }
@@ -122,16 +131,26 @@ impl Op for NormGrad {
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType> {
         let view = infer(self.name(), inputs, 5, self.groups)?;
         super::expect(self.name(), inputs, 3, "gamma", &TensorType::f32([view.channels]))?;
-        super::expect(self.name(), inputs, 4, "means", &view.stats())?;
+        super::expect(self.name(), inputs, 4, "sums", &TensorType::f32([2, view.n, view.channels]))?;
         Ok(inputs[0].clone())
     }
     fn vjp(&self, g: &mut Graph, at: &Vjp<'_>) -> Result<Vec<Option<Value>>> {
         no_second_derivative(g, at)
     }
-    fn variants(&self, inputs: &[TensorType], _: &TensorType, _: &Caps) -> Vec<Lowering> {
-        let binds = [Bind::In(0), Bind::In(1), Bind::In(2), Bind::In(3), Bind::In(4), Bind::Out];
+    fn variants(&self, inputs: &[TensorType], _: &TensorType, caps: &Caps) -> Vec<Lowering> {
         let view = Segments::seen(inputs[0].dims(), self.groups);
-        vec![Lowering::single("elements", view.elements("norm_grad", self.eps, &binds))]
+        let grad = |means: Bind| {
+            let binds = [Bind::In(0), Bind::In(1), Bind::In(2), Bind::In(3), means, Bind::Out];
+            view.elements("norm_grad", self.eps, &binds, caps)
+        };
+        if view.width() == 1 {
+            return vec![Lowering::single("blocks", grad(Bind::In(4)).spec("SUMS", true))];
+        }
+        let stats = view.stats();
+        let binds = [Bind::In(4), Bind::In(3), Bind::Scratch(0)];
+        let means = view.params(view.rows, self.eps);
+        let means = Launch::new("norm_means", &means, &binds, (stats.len() as u64).div_ceil(64));
+        vec![Lowering { name: "blocks", passes: vec![means, grad(Bind::Scratch(0))], scratch: vec![stats] }]
     }
     fn cost(&self, inputs: &[TensorType], _: &TensorType) -> Cost {
         Cost { flops: 8 * inputs[0].len() as u64, bytes: 3 * inputs[0].bytes() as u64 }
@@ -144,8 +163,13 @@ impl Op for NormGrad {
 impl Reference for NormGrad {
     fn reference<T: Real>(&self, inputs: &[View<'_, T>], out: &mut [T]) {
         let view = Segments::seen(inputs[0].dims(), self.groups);
-        let [dy, x, stats, gamma, means] = [0, 1, 2, 3, 4].map(|k| inputs[k].real());
+        let [dy, x, stats, gamma, sums] = [0, 1, 2, 3, 4].map(|k| inputs[k].real());
         let (mean, variance) = stats.split_at(stats.len() / 2);
+        // m(γ·dy), then m(γ·dy·x̂), of each segment.
+        let total = |sums: &[T]| sums.iter().zip(gamma).map(|(&s, &g)| s * g).collect::<Vec<T>>();
+        let totals: Vec<T> = sums.chunks(view.channels).flat_map(total).collect();
+        let count = T::of(view.count() as f64);
+        let means: Vec<T> = totals.chunks(view.width()).map(|c| c.iter().copied().sum::<T>() / count).collect();
         let (first, second) = means.split_at(means.len() / 2);
         let rstd = |s: usize| T::ONE / (variance[s] + T::of(self.eps.into())).sqrt();
         let (mean, rstd) = (view.by_channel(|s| mean[s]), view.by_channel(rstd));

@@ -40,12 +40,19 @@ pub struct NormParams {
     pub groups: u32,
     /// Channels a group.
     pub width: u32,
-    /// How many partial results the rows are split into.
+    /// How many blocks the rows of an n are cut into.
     pub chunks: u32,
+    /// Rows a block; the last may have fewer.
+    pub block: u32,
     /// Added to variances.
     pub eps: f32,
-    /// Nothing.
-    pub pad: u32,
+}
+
+/// How a kernel that folds rows lays its workgroup over them: `wg` invocations, `lanes` of them along channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Fold {
+    wg: usize,
+    lanes: usize,
 }
 
 /// x as [n, rows, channels] with its groups.
@@ -118,28 +125,40 @@ impl Segments {
     pub fn stats(&self) -> TensorType {
         if self.batch { TensorType::f32([2, self.channels]) } else { TensorType::f32([2, self.n, self.groups]) }
     }
-    /// The kernels' parameters.
-    pub fn params(&self, chunks: usize, eps: f32) -> NormParams {
+    /// The kernels' parameters where rows are cut into blocks of `block`.
+    pub fn params(&self, block: usize, eps: f32) -> NormParams {
         NormParams {
             n: self.n as u32,
             rows: self.rows as u32,
             channels: self.channels as u32,
             groups: self.groups as u32,
             width: self.width() as u32,
-            chunks: chunks as u32,
+            chunks: self.rows.div_ceil(block) as u32,
+            block: block as u32,
             eps,
-            pad: 0,
         }
     }
-    /// How many chunks fill the device with one invocation for each chunk, n and channel.
-    pub fn chunks(&self, caps: &Caps) -> usize {
-        let wanted = if caps.software { 1024 } else { 65_536 };
-        (wanted / (self.n * self.channels)).clamp(1, 1024).min(self.rows / 4).max(1)
+    /// A launch of `kernel` over all elements of x, by blocks of rows: long enough that looking up a channel's figures does not
+    /// count, short enough that a block stays in a core's nearest cache.
+    fn elements(&self, kernel: &'static str, eps: f32, binds: &[Bind], caps: &Caps) -> Launch {
+        let (wg, wanted, least): (u32, usize, usize) = if caps.software { (8, 4096, 16) } else { (64, 1024, 4) };
+        let whole = (wg as usize / self.channels).max(1);
+        let block = (wanted / self.channels).max(least * whole).next_multiple_of(whole).min(self.rows);
+        let params = self.params(block, eps);
+        let groups = self.n as u64 * u64::from(params.chunks);
+        Launch::new(kernel, &params, binds, groups).spec("WG", wg).chain(ChainSlot::Epilogue)
     }
-    /// A launch of `kernel` over all elements of x.
-    fn elements(&self, kernel: &'static str, eps: f32, binds: &[Bind]) -> Launch {
-        let launch = Launch::elements(kernel, &self.params(1, eps), binds, self.n * self.rows * self.channels);
-        launch.spec("BATCH", self.batch).chain(ChainSlot::Epilogue)
+    /// The workgroup of a fold over rows where `columns` channels lie side by side.
+    fn fold(columns: usize, caps: &Caps) -> Fold {
+        let (wg, most) = if caps.software { (8, 8) } else { (256, 32) };
+        Fold { wg, lanes: columns.next_power_of_two().min(most) }
+    }
+    /// Rows a block of a fold by `fold` with `columns` workgroups: as many blocks as fill the device, of eight rows an
+    /// invocation at least.
+    fn block(&self, fold: Fold, columns: usize, caps: &Caps) -> usize {
+        let wanted = if caps.software { 32 } else { 1024 };
+        let least = 8 * fold.wg / fold.lanes;
+        self.rows.div_ceil((wanted / (self.n * columns)).max(1)).max(least).min(self.rows)
     }
 }
 

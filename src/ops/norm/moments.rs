@@ -1,12 +1,12 @@
 //! Mean and biased variance of each segment, joined in a fixed tree from the means and squared deviations of parts (Chan,
 //! Golub and LeVeque 1979), which stays exact where the mean is large; and the running statistics that follow them.
 
-use super::Segments;
+use super::{Fold, Segments};
 use crate::cpu::{Real, Reference, View};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::lower::caps::Caps;
-use crate::ops::{Bind, Cost, Launch, Lowering, Op, Vjp};
+use crate::ops::{Bind, Cost, Launch, Lowering, Op, Vjp, traffic};
 use crate::tensor::{DType, TensorType};
 
 /// Statistics of x: [2, channels] without groups, [2, n, groups] with.
@@ -31,21 +31,33 @@ impl Op for Moments {
     }
     fn variants(&self, inputs: &[TensorType], _: &TensorType, caps: &Caps) -> Vec<Lowering> {
         let view = Segments::seen(inputs[0].dims(), self.groups);
-        let segments = (view.n * view.groups) as u64;
-        let whole = Launch::new("norm_moments", &view.params(1, 0.0), &[Bind::In(0), Bind::Out], segments);
+        let each = view.width() == 1;
+        let fold = Segments::fold(if each { view.channels } else { view.width() }, caps);
+        let columns = if each { view.channels.div_ceil(fold.lanes) } else { view.groups };
+        let launch = |fold: Fold, each: bool, block: usize, binds: &[Bind], groups: usize| {
+            Launch::new("norm_moments", &view.params(block, 0.0), binds, groups as u64)
+                .spec("WG", fold.wg as u32)
+                .spec("LANES", fold.lanes as u32)
+                .spec("EACH", each)
+        };
+        let groups = view.n * columns;
+        let whole = launch(fold, each, view.rows, &[Bind::In(0), Bind::Out], groups);
         let mut variants = vec![Lowering::single("whole", whole)];
-        let chunks = view.chunks(caps);
+        let block = view.block(fold, columns, caps);
+        let chunks = view.rows.div_ceil(block);
         if chunks > 1 {
-            let params = view.params(chunks, 0.0);
-            let parts = view.n * chunks * view.channels;
-            let binds = [Bind::In(0), Bind::Scratch(0)];
-            let first = Launch::new("norm_moments_split", &params, &binds, (parts as u64).div_ceil(64));
-            let second = Launch::new("norm_moments", &params, &[Bind::Scratch(0), Bind::Out], segments);
-            let passes = vec![first, second.spec("JOIN", true)];
-            let split = Lowering { name: "split", passes, scratch: vec![TensorType::f32([2 * parts])] };
-            // A workgroup a segment reads well where its channels are many, and fills the device where segments are.
-            let whole_first = view.count() <= 256 || (view.width() >= 16 && segments >= 256);
-            variants.insert(usize::from(whole_first), split);
+            let join = Segments::fold(view.groups, caps);
+            let joined = view.n * view.groups.div_ceil(join.lanes);
+            let first = launch(fold, each, block, &[Bind::In(0), Bind::Scratch(0)], chunks * groups);
+            let second = launch(join, true, block, &[Bind::Scratch(0), Bind::Out], joined).spec("JOIN", true);
+            let parts = 2 * view.n * chunks * view.groups;
+            let split =
+                Lowering { name: "split", passes: vec![first, second], scratch: vec![TensorType::f32([parts])] };
+            let len = inputs[0].len();
+            let one = traffic::pass(caps, len, groups * fold.wg);
+            let two =
+                traffic::pass(caps, len, chunks * groups * fold.wg) + traffic::pass(caps, parts, joined * join.wg);
+            variants.insert(usize::from(one <= two), split);
         }
         variants
     }

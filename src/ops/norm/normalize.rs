@@ -37,7 +37,7 @@ impl Op for Normalize {
         let [x, stats, gamma] = [0, 1, 2].map(|k| at.inputs[k]);
         let view = Segments::seen(g.shape(x).dims(), self.groups);
         let mut grads = vec![None; 4];
-        let mut means = None;
+        let mut own = None;
         if at.need[2] || at.need[3] || self.own {
             let sums = g.apply(NormSums { eps: self.eps, groups: self.groups }, &[at.dout, x, stats])?;
             let channels = if view.n == 1 { sums } else { g.sum(sums, &[1])? };
@@ -46,28 +46,22 @@ impl Op for Normalize {
                 let grad = g.slice(channels, 0, row..row + 1)?;
                 grads[k] = Some(g.reshape(grad, [view.channels])?);
             }
-            if self.own && at.need[0] {
-                let weighted = g.mul(sums, gamma)?;
-                let grouped = g.reshape(weighted, [2, view.n, view.groups, view.width()])?;
-                let total = if view.width() == 1 { grouped } else { g.sum(grouped, &[3])? };
-                let mean = g.scale(total, 1.0 / view.count() as f32)?;
-                means = Some(g.reshape(mean, view.stats().shape)?);
-            }
+            own = self.own.then_some(sums);
         }
         if at.need[0] {
-            let means = match means {
-                Some(means) => means,
-                None => g.full(view.stats().shape, 0.0)?,
+            let sums = match own {
+                Some(sums) => sums,
+                None => g.full([2, view.n, view.channels], 0.0)?,
             };
             let op = NormGrad { eps: self.eps, groups: self.groups };
-            grads[0] = Some(g.apply(op, &[at.dout, x, stats, gamma, means])?);
+            grads[0] = Some(g.apply(op, &[at.dout, x, stats, gamma, sums])?);
         }
         Ok(grads)
     }
-    fn variants(&self, inputs: &[TensorType], _: &TensorType, _: &Caps) -> Vec<Lowering> {
+    fn variants(&self, inputs: &[TensorType], _: &TensorType, caps: &Caps) -> Vec<Lowering> {
         let binds = [Bind::In(0), Bind::In(1), Bind::In(2), Bind::In(3), Bind::Out];
         let view = Segments::seen(inputs[0].dims(), self.groups);
-        vec![Lowering::single("elements", view.elements("norm_apply", self.eps, &binds))]
+        vec![Lowering::single("blocks", view.elements("norm_apply", self.eps, &binds, caps))]
     }
     fn cost(&self, inputs: &[TensorType], _: &TensorType) -> Cost {
         Cost { flops: 4 * inputs[0].len() as u64, bytes: 2 * inputs[0].bytes() as u64 }
