@@ -217,12 +217,15 @@ impl Lowerer<'_> {
         let reads = step.reads();
         let in_grads = |home: Option<&Home>| matches!(home, Some(Home::Fixed(p)) if matches!(p.buffer, BufferKey::Arena(Arena::Grads, _)));
         reads.iter().for_each(|&v| self.touch(v, i));
-        let out = step.out.index();
         let updates = step.op.as_ref().is_some_and(|op| op.updates() > 0);
-        if !updates && !self.homes.contains_key(&out) {
+        for value in step.writes().into_iter().filter(|_| !updates) {
+            let out = value.index();
+            if self.homes.contains_key(&out) {
+                continue;
+            }
             let clash = reads.iter().any(|&v| in_grads(self.homes.get(&self.base(v))));
             let direct = self.direct.get(&out).filter(|_| !clash).cloned();
-            let ty = self.g.ty(step.out).clone();
+            let ty = self.g.ty(value).clone();
             self.check_size(out, ty.bytes() as u64)?;
             let home = match direct.and_then(|param| self.layout.param(&param).cloned()) {
                 Some(range) => Home::Fixed(Place {
@@ -230,7 +233,7 @@ impl Lowerer<'_> {
                     offset: range.offset as u64 * 4,
                     size: ty.bytes() as u64,
                 }),
-                None => Home::Tensor(self.tensor(i, self.g.label(step.out), ty)),
+                None => Home::Tensor(self.tensor(i, self.g.label(value), ty)),
             };
             self.homes.insert(out, home);
         }
@@ -260,7 +263,7 @@ impl Lowerer<'_> {
         program: &mut Program,
     ) -> Result<()> {
         if let Def::StoreGrad { .. } = self.g.node(step.out).def {
-            let source = step.chain.as_ref().map(|c| self.place(c.inputs[0], slots)).transpose()?;
+            let source = step.epilogue.as_ref().map(|c| self.place(c.inputs[0], slots)).transpose()?;
             if source == Some(self.place(step.out, slots)?) {
                 return Ok(()); // written in place by the step that computed it
             }
@@ -274,22 +277,20 @@ impl Lowerer<'_> {
             let storage = launch.binds.iter().map(bind).collect::<Result<Vec<_>>>()?;
             let mut groups = vec![Group { params: launch.params.clone(), storage }];
             let mut inject = vec![];
-            let chain = match launch.chain {
-                ChainSlot::None => None,
-                ChainSlot::Epilogue => step.chain.clone(),
-                ChainSlot::Prologue => Some(step.chain.clone().unwrap_or_else(|| Chain::read(self.g, step.inputs[0]))),
-            };
-            if let Some(chain) = chain {
-                let (text, params) = chain::wgsl(&chain, launch.chain);
-                let storage = chain.inputs.iter().map(|&v| self.place(v, slots)).collect::<Result<Vec<_>>>()?;
+            let prologue = launch
+                .chain
+                .prologue()
+                .then(|| step.prologue.clone().unwrap_or_else(|| Chain::read(self.g, step.inputs[0])));
+            let epilogue = step.epilogue.clone().filter(|_| launch.chain.epilogue());
+            let chains = [(prologue, chain::Place::Prologue), (epilogue, chain::Place::Epilogue)];
+            for (chain, at) in chains.into_iter().filter_map(|(chain, at)| Some((chain?, at))) {
+                let (text, params) = chain::wgsl(&chain, at, groups.len());
+                let values = chain.inputs.iter().chain(chain.stores.iter().map(|(v, _)| v));
+                let storage = values.map(|&v| self.place(v, slots)).collect::<Result<Vec<_>>>()?;
                 if !params.is_empty() || !storage.is_empty() {
                     groups.push(Group { params, storage });
                 }
-                let path = match launch.chain {
-                    ChainSlot::Prologue => "prologue/identity.wgsl",
-                    _ => "epilogue/identity.wgsl",
-                };
-                inject.push((path, text));
+                inject.push((at.import(), text));
             }
             let mut inject: Vec<(&str, &str)> = inject.iter().map(|(path, text)| (*path, text.as_str())).collect();
             let file = format!("{}.wgsl", launch.kernel);

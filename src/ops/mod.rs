@@ -124,10 +124,23 @@ pub struct Lowering {
 pub enum ChainSlot {
     /// None: the kernel takes no chain.
     None,
-    /// The kernel writes `epilogue(acc, i)`; group 1 is the chain's.
+    /// The kernel writes `epilogue(acc, i)`, each element once; group 1 is the chain's.
     Epilogue,
-    /// The kernel reads its input 0 as `load(i)`; group 1 is the chain's, and input 0 is bound there.
+    /// The kernel reads its input 0 as `load(i)`, each element once; group 1 is the chain's, and input 0 is bound there.
     Prologue,
+    /// Both; the epilogue's group follows the prologue's.
+    Both,
+}
+
+impl ChainSlot {
+    /// Whether the kernel reads its input 0 as `load(i)`.
+    pub fn prologue(self) -> bool {
+        matches!(self, Self::Prologue | Self::Both)
+    }
+    /// Whether the kernel writes `epilogue(acc, i)`.
+    pub fn epilogue(self) -> bool {
+        matches!(self, Self::Epilogue | Self::Both)
+    }
 }
 
 /// One dispatch of a kernel, before memory is planned.
