@@ -8,6 +8,7 @@
 #import "epilogue/identity.wgsl"
 #import "lib/divide.wgsl"
 #import "gemm/operand.wgsl"
+#import "gemm/right.wgsl"
 #import "gemm/direct.wgsl"
 
 struct Params {
@@ -34,7 +35,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>; // [batch, h, w, c]
-@group(0) @binding(2) var<storage, read> w: array<f32>; // [kh, kw, c / groups, oc], or any layout the strides describe
+// Binding 2, b: w [kh, kw, c / groups, oc], or any layout the strides describe
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [batch, oh, ow, oc]
 
 var<private> group: u32;
@@ -79,10 +80,6 @@ fn b_col(n: u32) -> u32 {
 fn a_at(r: Row, c: Col) -> f32 {
     let ok = inside(r, c, p.h, p.w);
     return select(0.0, x[select(0u, r.a + c.a, ok)], ok);
-}
-
-fn b_at(i: u32) -> f32 {
-    return w[i];
 }
 
 fn y_row(m: u32) -> u32 {

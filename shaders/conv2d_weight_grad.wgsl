@@ -7,6 +7,7 @@
 #import "epilogue/identity.wgsl"
 #import "lib/divide.wgsl"
 #import "gemm/operand.wgsl"
+#import "gemm/right.wgsl"
 #import "gemm/direct.wgsl"
 
 struct Params {
@@ -31,7 +32,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>; // [batch, h, w, c]
-@group(0) @binding(2) var<storage, read> dy: array<f32>; // [batch, oh, ow, oc]
+// Binding 2, b: dy [batch, oh, ow, oc]
 @group(0) @binding(3) var<storage, read_write> dw: array<f32>; // [splits, kh, kw, c / groups, oc]
 
 var<private> group: u32;
@@ -82,10 +83,6 @@ fn b_col(n: u32) -> u32 {
 fn a_at(r: Row, c: Col) -> f32 {
     let ok = inside(r, c, p.h, p.w);
     return select(0.0, x[select(0u, r.a + c.a, ok)], ok);
-}
-
-fn b_at(i: u32) -> f32 {
-    return dy[i];
 }
 
 fn y_row(m: u32) -> u32 {

@@ -5,6 +5,7 @@
 
 #import "epilogue/identity.wgsl"
 #import "gemm/operand.wgsl"
+#import "gemm/right.wgsl"
 #import "gemm/direct.wgsl"
 
 struct Params {
@@ -21,7 +22,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>; // [batch, m, k], or any layout the strides describe
-@group(0) @binding(2) var<storage, read> b: array<f32>; // [batch, k, n], or any layout the strides describe
+// Binding 2, b: [batch, k, n], or any layout the strides describe
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [batch, m, n]
 
 var<private> batch: u32;
@@ -52,10 +53,6 @@ fn b_col(n: u32) -> u32 {
 
 fn a_at(r: Row, c: Col) -> f32 {
     return a[r.a + c.a];
-}
-
-fn b_at(i: u32) -> f32 {
-    return b[i];
 }
 
 fn y_row(m: u32) -> u32 {

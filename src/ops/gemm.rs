@@ -10,8 +10,28 @@ enum Core {
     Direct,
     /// One subgroup a workgroup, lanes along the columns.
     Subgroup,
+    /// The same with the right operand fetched by fours: for [`Right::Fours`].
+    Vector,
     /// One subgroup a workgroup, lanes along k: for few columns.
     Dot,
+}
+
+/// How the right operand of a product lies in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Right {
+    /// Its columns are neighbours, and every row starts at a multiple of four.
+    Fours,
+    /// Its columns are neighbours.
+    Rows,
+    /// Its columns lie far apart, as those of a transposed operand do.
+    Columns,
+}
+
+impl Right {
+    /// An operand of `n` columns side by side, the rows (and batches or groups) at multiples of `n`.
+    pub fn rows(n: usize) -> Self {
+        if n.is_multiple_of(4) { Self::Fours } else { Self::Rows }
+    }
 }
 
 /// A core with its tile.
@@ -37,6 +57,15 @@ const SUBGROUP: [(&str, u32, u32, f64); 7] = [
     ("subgroup 4x1", 4, 1, 39.0),
     ("subgroup 4x2", 4, 2, 46.0),
     ("subgroup 8x1", 8, 1, 44.0),
+];
+
+/// The same of the vector core.
+const VECTOR: [(&str, u32, u32, f64); 5] = [
+    ("vector 1x1", 1, 1, 20.0),
+    ("vector 2x1", 2, 1, 38.0),
+    ("vector 2x2", 2, 2, 52.0),
+    ("vector 4x1", 4, 1, 58.0),
+    ("vector 4x2", 4, 2, 68.0),
 ];
 
 /// Workgroups that fill the device.
@@ -76,6 +105,12 @@ impl Tile {
             Core::Subgroup => {
                 launch.import(DEFAULT, "gemm/subgroup.wgsl").spec("SG", self.lanes).spec("RM", m).spec("RN", n)
             }
+            Core::Vector => launch
+                .import(DEFAULT, "gemm/vector.wgsl")
+                .import("gemm/right.wgsl", "gemm/right4.wgsl")
+                .spec("SG", self.lanes)
+                .spec("RM", m)
+                .spec("RN", n),
             Core::Dot => launch.import(DEFAULT, "gemm/dot.wgsl").spec("SG", self.lanes).spec("TM", m).spec("TN", n),
         }
     }
@@ -86,9 +121,8 @@ pub(super) fn subgroup(caps: &Caps) -> Option<u32> {
     caps.subgroup.filter(|lanes| [4, 8, 16, 32, 64].contains(lanes))
 }
 
-/// Tiles for `depth` m × n products, best first; at least one, which needs no subgroups. `strided`: whether neighbouring
-/// columns of the right operand lie far apart, as those of a transposed one do.
-pub(super) fn tiles(size: [usize; 2], depth: u64, strided: bool, caps: &Caps) -> Vec<Tile> {
+/// Tiles for `depth` m × n products, best first; at least one, which needs no subgroups.
+pub(super) fn tiles(size: [usize; 2], depth: u64, right: Right, caps: &Caps) -> Vec<Tile> {
     let better = |a: &Tile, b: &Tile| b.score(size, depth, caps).total_cmp(&a.score(size, depth, caps));
     let mut chosen = vec![];
     if let Some(lanes) = subgroup(caps) {
@@ -97,12 +131,17 @@ pub(super) fn tiles(size: [usize; 2], depth: u64, strided: bool, caps: &Caps) ->
             let cols = (size[1] as u32).min((64 / rows).max(1)); // at most 64 accumulators an invocation
             chosen.push(Tile { name: "dot", core: Core::Dot, lanes, blocks: [rows, cols], rate: 0.0 });
         }
-        let tile = |(name, m, n, rate)| {
+        let tile = |core, (name, m, n, rate)| {
             // Then every column more is a cache line more for each k: wide tiles lose a fifth to a third on lavapipe.
-            let rate = if strided && n > 1 { 0.8 * rate } else { rate };
-            Tile { name, core: Core::Subgroup, lanes, blocks: [m, n], rate }
+            let rate = if right == Right::Columns && n > 1 { 0.8 * rate } else { rate };
+            Tile { name, core, lanes, blocks: [m, n], rate }
         };
-        let mut all: Vec<Tile> = SUBGROUP.into_iter().map(tile).collect();
+        if right == Right::Fours {
+            let mut all = VECTOR.map(|row| tile(Core::Vector, row));
+            all.sort_by(better);
+            chosen.extend_from_slice(&all[..2]);
+        }
+        let mut all = SUBGROUP.map(|row| tile(Core::Subgroup, row));
         all.sort_by(better);
         chosen.extend_from_slice(&all[..2]);
     }

@@ -3,7 +3,7 @@
 //! y = op(a)·op(b), op being the identity or the transposition of the last two axes. The gradients are products of the
 //! same kind: da = dy·op(b)ᵀ and db = op(a)ᵀ·dy, transposed where a and b are.
 
-use super::gemm::{self, Tile};
+use super::gemm::{self, Right, Tile};
 use super::{Bind, ChainSlot, Cost, Launch, Lowering, Op, Vjp};
 use crate::cpu::{Real, Reference, Strided, Threads, View};
 use crate::error::{Error, Result};
@@ -158,7 +158,8 @@ impl Op for Matmul {
             let launch = Launch::new("matmul", params, &[Bind::In(0), Bind::In(1), out], tile.groups([s.m, s.n]));
             tile.schedule(launch.depth(depth as u32))
         };
-        let tiles = gemm::tiles([s.m, s.n], s.batch as u64, self.tb, caps);
+        let right = if self.tb { Right::Columns } else { Right::rows(s.n) };
+        let tiles = gemm::tiles([s.m, s.n], s.batch as u64, right, caps);
         let whole = |tile: &Tile| {
             Lowering::single(tile.name, launch(&params, tile, Bind::Out, s.batch).chain(ChainSlot::Epilogue))
         };
@@ -262,7 +263,7 @@ impl Graph {
 
 pub(super) fn cases() -> Vec<OpCase> {
     // (batch, 0 for plain matrices; m; k; n; transpositions as NN, NT, TN, TT)
-    let list: [(usize, usize, usize, usize, &str); 16] = [
+    let list: [(usize, usize, usize, usize, &str); 22] = [
         (0, 1, 1, 1, "NN"),
         (0, 5, 7, 3, "NN"),
         (0, 63, 65, 7, "NN"),
@@ -270,6 +271,12 @@ pub(super) fn cases() -> Vec<OpCase> {
         (0, 1, 257, 65, "NN"),
         (0, 257, 1, 5, "NN"),
         (0, 33, 9, 1, "NN"),
+        (0, 1, 1, 4, "NN"),
+        (0, 17, 31, 64, "NN"),
+        (0, 15, 9, 68, "TN"),
+        (0, 65, 24, 132, "NN"),
+        (0, 5, 1024, 12, "NN"),
+        (3, 7, 5, 36, "NN"),
         (0, 17, 31, 64, "NT"),
         (0, 65, 7, 63, "NT"),
         (0, 63, 65, 5, "TN"),

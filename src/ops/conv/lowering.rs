@@ -3,7 +3,7 @@
 
 use super::Geometry;
 use crate::lower::caps::Caps;
-use crate::ops::gemm::{self, Tile};
+use crate::ops::gemm::{self, Right, Tile};
 use crate::ops::matmul::split_sum;
 use crate::ops::{Bind, ChainSlot, Launch, Lowering};
 use crate::tensor::TensorType;
@@ -161,7 +161,7 @@ pub(super) fn forward(geo: &Geometry, caps: &Caps) -> Vec<Lowering> {
         Lowering::single(tile.name, tile.schedule(launch).chain(ChainSlot::Epilogue))
     };
     let few = turned(geo).and_then(|(turned, params)| few_channels(&turned, params, [0, 1], caps));
-    few.into_iter().chain(gemm::tiles(size, depth as u64, false, caps).iter().map(lowering)).collect()
+    few.into_iter().chain(gemm::tiles(size, depth as u64, Right::rows(geo.og()), caps).iter().map(lowering)).collect()
 }
 
 /// A plain convolution of stride 1 seen as the input gradient of the convolution with the filter turned round.
@@ -251,7 +251,7 @@ pub(super) fn input_grad(geo: &Geometry, caps: &Caps) -> Vec<Lowering> {
         Lowering::single(tile.name, tile.schedule(launch).chain(ChainSlot::Epilogue))
     };
     let few = few_channels(geo, few, [1, 0], caps);
-    few.into_iter().chain(gemm::tiles(size, depth as u64, false, caps).iter().map(lowering)).collect()
+    few.into_iter().chain(gemm::tiles(size, depth as u64, Right::Rows, caps).iter().map(lowering)).collect()
 }
 
 /// Variants of the weight gradient: pixels are split so that small filters fill the device too.
@@ -292,5 +292,5 @@ pub(super) fn weight_grad(geo: &Geometry, caps: &Caps) -> Vec<Lowering> {
         }
     };
     let likely = (pixels / 256).max(1) as u64;
-    gemm::tiles(size, groups as u64 * likely, false, caps).iter().map(lowering).collect()
+    gemm::tiles(size, groups as u64 * likely, Right::rows(geo.og()), caps).iter().map(lowering).collect()
 }

@@ -1,0 +1,7 @@
+// The right operand of a matrix product, fetched element by element: any layout that b_col and k_at describe.
+
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+
+fn b_at(i: u32) -> f32 {
+    return b[i];
+}

@@ -1,0 +1,114 @@
+// Core of a matrix product: one subgroup a workgroup, no workgroup memory, the right operand fetched by fours.
+//
+// A workgroup computes 4·RM rows × 4·RN·SG columns; each invocation holds all the rows of RN times four neighbouring
+// columns in registers. k advances by SG: A is fetched once with lanes along k and its elements are then passed round by
+// shuffles, two at a time, so that a sum is fetched and put back once for two products. Rows and columns past the edge
+// repeat the last ones and are not stored.
+//
+// Needs gemm/right4.wgsl and its layouts, hence a multiple of four columns. Correct only where every subgroup has exactly
+// SG invocations: lowering checks the adapter's smallest and largest size.
+
+#import "lib/grid.wgsl"
+
+// The subgroup size of the adapter; even.
+const SG: u32 = 8u; // spec
+// Blocks of four rows and of four columns an invocation.
+const RM: u32 = 4u; // spec
+const RN: u32 = 2u; // spec
+const TM: u32 = 4u * RM;
+const TN: u32 = 4u * RN;
+
+fn row_shuffle(r: Row, lane: u32) -> Row {
+    return Row(subgroupShuffle(r.y, lane), subgroupShuffle(r.x, lane), subgroupShuffle(r.a, lane));
+}
+
+@compute @workgroup_size(SG)
+fn main(
+    @builtin(workgroup_id) wid: vec3<u32>,
+    @builtin(num_workgroups) nwg: vec3<u32>,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    gemm_begin(wid.z);
+    let size = gemm_size();
+    let tiles_n = (size.y + TN * SG - 1u) / (TN * SG);
+    let tile = group_index(wid, nwg);
+    let m0 = (tile / tiles_n) * TM;
+    let n0 = (tile % tiles_n) * (TN * SG) + 4u * lane;
+    if m0 >= size.x {
+        return;
+    }
+
+    var row: array<Row, TM>;
+    var mine: Row;
+    for (var i = 0u; i < TM; i++) {
+        if i % SG == 0u {
+            mine = a_row(min(m0 + i + lane, size.x - 1u));
+        }
+        row[i] = row_shuffle(mine, i % SG);
+    }
+    var col: array<u32, RN>;
+    for (var j = 0u; j < RN; j++) {
+        col[j] = b_col(min(n0 + j * 4u * SG, size.y - 4u));
+    }
+
+    var acc: array<mat4x4<f32>, RM * RN>;
+    for (var k0 = 0u; k0 < size.z; k0 += SG) {
+        // Past the end A is zero, so that an odd last k needs no case of its own.
+        let live = k0 + lane < size.z;
+        let at = k_at(min(k0 + lane, size.z - 1u));
+        var a: array<vec4<f32>, RM>;
+        for (var i = 0u; i < RM; i++) {
+            let v = vec4(
+                a_at(row[4u * i], at),
+                a_at(row[4u * i + 1u], at),
+                a_at(row[4u * i + 2u], at),
+                a_at(row[4u * i + 3u], at),
+            );
+            a[i] = select(vec4(0.0), v, live);
+        }
+        // Counted from k0, so that the driver does not see a short loop and unroll it, which halves the speed.
+        let end = min(k0 + SG, size.z);
+        for (var k = k0; k < end; k += 2u) {
+            let even = subgroupShuffle(at.b, k - k0);
+            let odd = subgroupShuffle(at.b, k - k0 + 1u);
+            var b0: array<vec4<f32>, RN>;
+            var b1: array<vec4<f32>, RN>;
+            for (var j = 0u; j < RN; j++) {
+                b0[j] = b_at4(even + col[j]);
+                b1[j] = b_at4(odd + col[j]);
+            }
+            for (var i = 0u; i < RM; i++) {
+                let v = subgroupShuffle(a[i], k - k0);
+                let w = subgroupShuffle(a[i], k - k0 + 1u);
+                for (var j = 0u; j < RN; j++) {
+                    acc[i * RN + j] += mat4x4(
+                        v.x * b0[j] + w.x * b1[j],
+                        v.y * b0[j] + w.y * b1[j],
+                        v.z * b0[j] + w.z * b1[j],
+                        v.w * b0[j] + w.w * b1[j],
+                    );
+                }
+            }
+        }
+    }
+
+    // Copied once, so that one store site, in a loop, serves all: the accumulators themselves must stay in registers.
+    var out: array<f32, TM * TN>;
+    for (var i = 0u; i < TM; i++) {
+        for (var j = 0u; j < TN; j++) {
+            out[i * TN + j] = acc[(i / 4u) * RN + j / 4u][i % 4u][j % 4u];
+        }
+    }
+    for (var i = 0u; i < TM; i++) {
+        if m0 + i >= size.x {
+            break;
+        }
+        let r = y_row(m0 + i);
+        for (var j = 0u; j < TN; j++) {
+            let n = n0 + (j / 4u) * 4u * SG + j % 4u;
+            if n < size.y {
+                y_store(r + n, out[i * TN + j]);
+            }
+        }
+    }
+}
