@@ -6,6 +6,7 @@
 mod autodiff;
 pub mod fuse;
 mod layout;
+mod simplify;
 
 use crate::error::{Error, Result};
 use crate::ops::Op;

@@ -47,7 +47,13 @@ impl Graph {
     /// `x` under another shape with as many elements.
     pub fn reshape(&mut self, x: Value, shape: impl Into<Shape>) -> Result<Value> {
         let shape = shape.into();
-        if *self.shape(x) == shape { Ok(x) } else { self.apply(Reshape { shape }, &[x]) }
+        if *self.shape(x) == shape {
+            return Ok(x);
+        }
+        match self.reshaped_splat(x, &shape)? {
+            Some(known) => Ok(known),
+            None => self.apply(Reshape { shape }, &[x]),
+        }
     }
 }
 

@@ -72,11 +72,11 @@ impl Vae {
             let reconstruction_each = g.scale(log_prob, -1.0)?;
             let reconstruction = g.mean_all(reconstruction_each)?;
             let kl_each = self.prior.kl(g, &latent)?;
-            let kl_dims = g.mean(kl_each, &[0])?;
-            let kl = g.sum_all(kl_dims)?;
+            let kl = g.mean_all(kl_each)?;
+            let kl = g.scale(kl, self.posterior.latent() as f32)?;
             let bound = g.add(reconstruction, kl)?;
             let elbo = g.scale(bound, -1.0)?;
-            let loss = self.objective.loss(g, reconstruction, kl_dims)?;
+            let loss = self.objective.loss(g, reconstruction, kl, kl_each)?;
             let mean = self.likelihood.mean(g, decoded)?;
             Ok(Terms { loss, elbo, reconstruction, kl, reconstruction_each, kl_each, latent, mean })
         })

@@ -14,16 +14,18 @@ pub struct Elbo {
 }
 
 impl Elbo {
-    /// The loss from the batch means `reconstruction` [] and `kl_dims` \[L\].
-    pub(super) fn loss(&self, g: &mut Graph, reconstruction: Value, kl_dims: Value) -> Result<Value> {
+    /// The loss from the batch mean `reconstruction` [], and the KL of each example and dimension `kl_each` [B, L] with its
+    /// batch mean `kl` [].
+    pub(super) fn loss(&self, g: &mut Graph, reconstruction: Value, kl: Value, kl_each: Value) -> Result<Value> {
         let beta = g.input("beta", TensorType::f32([]))?;
-        let floored = if self.free_bits > 0.0 {
+        let kl = if self.free_bits > 0.0 {
+            let kl_dims = g.mean(kl_each, &[0])?;
             let floor = g.full([], self.free_bits)?;
-            g.maximum(kl_dims, floor)?
+            let floored = g.maximum(kl_dims, floor)?;
+            g.sum_all(floored)?
         } else {
-            kl_dims
+            kl
         };
-        let kl = g.sum_all(floored)?;
         let weighted = g.mul(kl, beta)?;
         g.add(reconstruction, weighted)
     }

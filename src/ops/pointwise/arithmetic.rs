@@ -1,9 +1,8 @@
 //! Arithmetic: sums, products, roots, exponentials, comparisons.
 
-use super::{Map, function, no_second_derivative};
+use super::{function, no_second_derivative};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::tensor::Shape;
 
 function!(/// The constant `value`.
     FULL = "full"(; value), 0, value, |_, _, _, _| Ok(None));
@@ -73,14 +72,6 @@ function!(/// dy where lo ≤ x ≤ hi, else 0.
     CLAMP_GRAD = "clamp_grad"(x, dy; lo, hi), 2, if x >= lo && x <= hi { dy } else { T::ZERO }, no_second_derivative);
 
 impl Graph {
-    /// A tensor of `shape` filled with `value`.
-    pub fn full(&mut self, shape: impl Into<Shape>, value: f32) -> Result<Value> {
-        self.apply(Map { shape: Some(shape.into()), ..Map::new(&FULL, &[value]) }, &[])
-    }
-    /// `x` broadcast to `shape`.
-    pub fn expand(&mut self, x: Value, shape: impl Into<Shape>) -> Result<Value> {
-        self.apply(Map { shape: Some(shape.into()), ..Map::new(&IDENTITY, &[]) }, &[x])
-    }
     /// x + y, broadcasting.
     pub fn add(&mut self, x: Value, y: Value) -> Result<Value> {
         self.map(&ADD, &[], &[x, y])

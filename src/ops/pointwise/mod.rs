@@ -272,9 +272,3 @@ impl Access {
         }
     }
 }
-
-impl Graph {
-    pub(crate) fn map(&mut self, function: &'static Function, attrs: &[f32], inputs: &[Value]) -> Result<Value> {
-        self.apply(Map::new(function, attrs), inputs)
-    }
-}
