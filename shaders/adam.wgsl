@@ -33,14 +33,18 @@ fn main(
     }
     let begin = group_index(wid, nwg) * (WG * PER);
     let end = min(p.len, begin + WG * PER);
+    let rate = hyper[0];
+    let correct1 = 1.0 / hyper[1];
+    let correct2 = 1.0 / hyper[2];
+    let factor = clip_factor(norm[0], hyper[3]);
     for (var i = begin + lane; i < end; i += WG) {
-        let rate = hyper[0];
-        let g = grad[i] * clip_factor(norm[0], hyper[3]);
+        let g = grad[i] * factor;
         let first = p.beta1 * m[i] + (1.0 - p.beta1) * g;
         let second = p.beta2 * v[i] + (1.0 - p.beta2) * g * g;
-        let step = first / hyper[1] / (sqrt(second / hyper[2]) + p.eps);
+        let step = first * correct1 / (sqrt(second * correct2) + p.eps);
         m[i] = first;
         v[i] = second;
-        param[i] = param[i] - rate * (p.weight_decay * param[i] + step);
+        let theta = param[i];
+        param[i] = theta - rate * (p.weight_decay * theta + step);
     }
 }

@@ -1,9 +1,11 @@
 // Mean over windows of an NHWC image, without padding. An invocation does PER elements of y, WG apart; lanes run along channels.
 #import "lib/grid.wgsl"
+#import "lib/index.wgsl"
 #import "epilogue/identity.wgsl"
 
 const WG: u32 = 64u; // spec
 const PER: u32 = 1u; // spec: elements an invocation
+const WINDOW: u32 = 0u; // spec: the window, 0 where only the uniform knows it
 
 struct Params {
     len: u32, // elements of y
@@ -28,16 +30,20 @@ fn main(
 ) {
     let begin = group_index(wid, nwg) * (WG * PER);
     let end = min(p.len, begin + WG * PER);
+    let window = select(WINDOW, p.window, WINDOW == 0u);
+    let channels = divisor(p.channels);
+    let width = divisor(p.out_width);
+    let height = divisor(p.out_height);
     for (var i = begin + lane; i < end; i += WG) {
-        let pixel = i / p.channels;
-        let line = pixel / p.out_width;
-        let image = line / p.out_height;
+        let pixel = quotient(i, channels);
+        let line = quotient(pixel, width);
+        let image = quotient(line, height);
         let top = (line - image * p.out_height) * p.stride;
         let left = (pixel - line * p.out_width) * p.stride;
         let corner = ((image * p.height + top) * p.width + left) * p.channels + (i - pixel * p.channels);
         var sum = 0.0;
-        for (var u = 0u; u < p.window; u++) {
-            for (var v = 0u; v < p.window; v++) {
+        for (var u = 0u; u < window; u++) {
+            for (var v = 0u; v < window; v++) {
                 sum += x[corner + (u * p.width + v) * p.channels];
             }
         }

@@ -1,10 +1,12 @@
 // Adjoint of the mean over windows: each element of dx adds up the windows that cover it, so no two invocations write one
-// element. One invocation an element of dx; lanes run along channels.
+// element. An invocation does PER elements of dx, WG apart; lanes run along channels.
 #import "lib/grid.wgsl"
+#import "lib/index.wgsl"
 #import "epilogue/identity.wgsl"
 
 const WG: u32 = 64u; // spec
 const PER: u32 = 1u; // spec: elements an invocation
+const APART: bool = false; // spec: windows do not overlap
 
 struct Params {
     len: u32, // elements of dx
@@ -22,9 +24,9 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>; // (batch, height, width, channels)
 
 // The windows that cover `at`, as a half-open range.
-fn covering(at: u32, windows: u32) -> vec2<u32> {
-    let first = select(0u, (at + p.stride - p.window) / p.stride, at >= p.window);
-    return vec2(first, min(at / p.stride + 1u, windows));
+fn covering(at: u32, windows: u32, stride: Divisor) -> vec2<u32> {
+    let first = quotient(max(at + p.stride, p.window) - p.window, stride);
+    return vec2(first, min(quotient(at, stride) + 1u, windows));
 }
 
 @compute @workgroup_size(WG)
@@ -35,17 +37,32 @@ fn main(
 ) {
     let begin = group_index(wid, nwg) * (WG * PER);
     let end = min(p.len, begin + WG * PER);
+    let channels = divisor(p.channels);
+    let width = divisor(p.width);
+    let height = divisor(p.height);
+    let stride = divisor(p.stride);
     for (var i = begin + lane; i < end; i += WG) {
-        let pixel = i / p.channels;
-        let line = pixel / p.width;
-        let image = line / p.height;
-        let rows = covering(line - image * p.height, p.out_height);
-        let columns = covering(pixel - line * p.width, p.out_width);
+        let pixel = quotient(i, channels);
+        let line = quotient(pixel, width);
+        let image = quotient(line, height);
+        let row = line - image * p.height;
+        let column = pixel - line * p.width;
         let channel = i - pixel * p.channels;
+        let base = image * p.out_height * p.out_width * p.channels + channel;
         var sum = 0.0;
-        for (var u = rows.x; u < rows.y; u++) {
-            for (var v = columns.x; v < columns.y; v++) {
-                sum += dy[((image * p.out_height + u) * p.out_width + v) * p.channels + channel];
+        if APART {
+            let u = quotient(row, stride);
+            let v = quotient(column, stride);
+            if max(row - u * p.stride, column - v * p.stride) < p.window && u < p.out_height && v < p.out_width {
+                sum = dy[base + (u * p.out_width + v) * p.channels];
+            }
+        } else {
+            let rows = covering(row, p.out_height, stride);
+            let columns = covering(column, p.out_width, stride);
+            for (var u = rows.x; u < rows.y; u++) {
+                for (var v = columns.x; v < columns.y; v++) {
+                    sum += dy[base + (u * p.out_width + v) * p.channels];
+                }
             }
         }
         dx[i] = epilogue(sum * p.scale, i);

@@ -1,6 +1,7 @@
 // Joins two to four tensors along one axis. An invocation does PER elements of y, WG apart, which finds its tensor by comparing its place
 // in the row with where each tensor ends.
 #import "lib/grid.wgsl"
+#import "lib/index.wgsl"
 #import "epilogue/identity.wgsl"
 #import "concat/four.wgsl"
 
@@ -23,7 +24,9 @@ fn main(
 ) {
     let begin = group_index(wid, nwg) * (WG * PER);
     let end = min(p.len, begin + WG * PER);
+    let by = divisor(p.row);
     for (var i = begin + lane; i < end; i += WG) {
-        y[i] = epilogue(piece(i / p.row, i % p.row), i);
+        let row = quotient(i, by);
+        y[i] = epilogue(piece(row, i - row * p.row), i);
     }
 }

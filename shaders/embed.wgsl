@@ -1,5 +1,6 @@
 // Puts x into zeros along one axis: the adjoint of a slice. An invocation does PER elements of y, WG apart.
 #import "lib/grid.wgsl"
+#import "lib/index.wgsl"
 #import "epilogue/identity.wgsl"
 
 const WG: u32 = 64u; // spec
@@ -23,11 +24,13 @@ fn main(
 ) {
     let begin = group_index(wid, nwg) * (WG * PER);
     let end = min(p.len, begin + WG * PER);
+    let by = divisor(p.row);
     for (var i = begin + lane; i < end; i += WG) {
-        let r = i % p.row;
+        let row = quotient(i, by);
+        let r = i - row * p.row;
         var value = 0.0;
         if r >= p.start && r - p.start < p.size {
-            value = x[i / p.row * p.size + r - p.start];
+            value = x[row * p.size + r - p.start];
         }
         y[i] = epilogue(value, i);
     }

@@ -1,5 +1,6 @@
 // Rows of a table by index: y[b, d] = x[min(index[b], rows - 1), d]. An invocation does PER elements of y, WG apart.
 #import "lib/grid.wgsl"
+#import "lib/index.wgsl"
 #import "epilogue/identity.wgsl"
 
 const WG: u32 = 64u; // spec
@@ -23,8 +24,9 @@ fn main(
 ) {
     let begin = group_index(wid, nwg) * (WG * PER);
     let end = min(p.len, begin + WG * PER);
+    let by = divisor(p.row);
     for (var i = begin + lane; i < end; i += WG) {
-        let b = i / p.row;
+        let b = quotient(i, by);
         let at = min(index[b], p.last) * p.row + (i - b * p.row);
         y[i] = epilogue(x[at], i);
     }

@@ -1,6 +1,7 @@
 // Rows of a table of bytes by index, as floats: y[b, d] = scale · x[min(index[b], rows - 1), d] + shift. The table is packed
 // four bytes to a word, lowest first, across rows, so a row may begin inside a word. An invocation does PER elements of y, WG apart.
 #import "lib/grid.wgsl"
+#import "lib/index.wgsl"
 #import "epilogue/identity.wgsl"
 
 const WG: u32 = 64u; // spec
@@ -26,8 +27,9 @@ fn main(
 ) {
     let begin = group_index(wid, nwg) * (WG * PER);
     let end = min(p.len, begin + WG * PER);
+    let by = divisor(p.row);
     for (var i = begin + lane; i < end; i += WG) {
-        let b = i / p.row;
+        let b = quotient(i, by);
         let at = min(index[b], p.last) * p.row + (i - b * p.row);
         let byte = (x[at / 4u] >> (at % 4u * 8u)) & 255u;
         y[i] = epilogue(f32(byte) * p.scale + p.shift, i);

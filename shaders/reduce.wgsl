@@ -1,60 +1,88 @@
-// Sum or maximum of load(base(o) + offset(r)) over r = chunk, chunk + chunks, ...; one invocation an output and chunk.
-// Lanes run along the chunks where the reduced index is innermost in memory, else along the outputs.
+// Sum or maximum of load(base(o) + offset(r)) over a block of r: LANES invocations along outputs, WG / LANES along r, joined by
+// a tree of fixed order. base and offset are digits of o and r, innermost first, times a stride each.
 #import "lib/grid.wgsl"
+#import "lib/index.wgsl"
 #import "prologue/identity.wgsl"
 
+const WG: u32 = 64u; // spec
+const LANES: u32 = 64u; // spec: a power of two that divides WG
 const MAX: bool = false; // spec
-const LANES_FOLD: bool = false; // spec
 const KEEP: u32 = 1u; // spec
 const FOLD: u32 = 1u; // spec
 
 struct Params {
-    keep: array<vec4<u32>, 4>, // (div, modulo, stride, 0) of the kept runs of axes
+    keep: array<vec4<u32>, 4>, // (extent, stride, 0, 0) of the kept runs of axes, innermost first
     fold: array<vec4<u32>, 4>, // of the reduced runs
     outs: u32,
     len: u32, // reduced elements an output
-    chunks: u32,
+    chunks: u32, // blocks they are cut into
+    block: u32, // elements a block; the last may have fewer
     scale: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>; // (chunks, outs), or (outs, chunks) where lanes run along chunks
+@group(0) @binding(1) var<storage, read_write> y: array<f32>; // (chunks, outs)
 
-@compute @workgroup_size(64)
+var<workgroup> samples: array<f32, WG>;
+
+fn both(a: f32, b: f32) -> f32 {
+    if MAX {
+        return max(a, b);
+    }
+    return a + b;
+}
+
+fn base(o: u32) -> u32 {
+    var at = 0u;
+    var rest = o;
+    for (var k = 0u; k + 1u < KEEP; k++) {
+        let q = quotient(rest, divisor(p.keep[k].x));
+        at += (rest - q * p.keep[k].x) * p.keep[k].y;
+        rest = q;
+    }
+    return at + rest * p.keep[KEEP - 1u].y;
+}
+
+fn offset(r: u32) -> u32 {
+    var at = 0u;
+    var rest = r;
+    for (var k = 0u; k + 1u < FOLD; k++) {
+        let q = quotient(rest, divisor(p.fold[k].x));
+        at += (rest - q * p.fold[k].x) * p.fold[k].y;
+        rest = q;
+    }
+    return at + rest * p.fold[FOLD - 1u].y;
+}
+
+@compute @workgroup_size(WG)
 fn main(
     @builtin(workgroup_id) wid: vec3<u32>,
     @builtin(num_workgroups) nwg: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let t = group_index(wid, nwg) * 64u + lane;
-    if t >= p.outs * p.chunks {
-        return;
-    }
-    var o = t;
-    var chunk = 0u;
-    if p.chunks > 1u {
-        o = select(t % p.outs, t / p.chunks, LANES_FOLD);
-        chunk = select(t / p.outs, t % p.chunks, LANES_FOLD);
-    }
-    var base = 0u;
-    for (var k = 0u; k < KEEP; k++) {
-        base += o / p.keep[k].x % p.keep[k].y * p.keep[k].z;
-    }
+    let each = (p.outs + LANES - 1u) / LANES;
+    let group = group_index(wid, nwg);
+    let chunk = group / each;
+    let o = (group - chunk * each) * LANES + lane % LANES;
+    let inside = chunk < p.chunks && o < p.outs;
     var acc = select(0.0, -3.40282347e38, MAX);
-    for (var r = chunk; r < p.len; r += p.chunks) {
-        var i = base;
-        if FOLD == 1u {
-            i += r * p.fold[0].z;
-        } else {
-            for (var k = 0u; k < FOLD; k++) {
-                i += r / p.fold[k].x % p.fold[k].y * p.fold[k].z;
+    if inside {
+        let first = base(o);
+        let end = min(p.len, (chunk + 1u) * p.block);
+        for (var r = chunk * p.block + lane / LANES; r < end; r += WG / LANES) {
+            acc = both(acc, load(first + offset(r)));
+        }
+    }
+    if LANES < WG {
+        samples[lane] = acc;
+        for (var step = WG / 2u; step >= LANES; step >>= 1u) {
+            workgroupBarrier();
+            if lane < step {
+                samples[lane] = both(samples[lane], samples[lane + step]);
             }
         }
-        let x = load(i);
-        if MAX {
-            acc = max(acc, x);
-        } else {
-            acc += x;
-        }
+        acc = samples[lane];
     }
-    y[t] = acc * p.scale;
+    if lane < LANES && inside {
+        y[chunk * p.outs + o] = acc * p.scale;
+    }
 }

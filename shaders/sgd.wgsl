@@ -31,10 +31,13 @@ fn main(
     }
     let begin = group_index(wid, nwg) * (WG * PER);
     let end = min(p.len, begin + WG * PER);
+    let rate = hyper[0];
+    let factor = clip_factor(norm[0], hyper[3]);
     for (var i = begin + lane; i < end; i += WG) {
-        let g = grad[i] * clip_factor(norm[0], hyper[3]) + p.weight_decay * param[i];
+        let theta = param[i];
+        let g = grad[i] * factor + p.weight_decay * theta;
         let next = p.momentum * velocity[i] + g;
         velocity[i] = next;
-        param[i] -= hyper[0] * select(next, g + p.momentum * next, NESTEROV);
+        param[i] = theta - rate * select(next, g + p.momentum * next, NESTEROV);
     }
 }

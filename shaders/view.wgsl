@@ -1,6 +1,7 @@
-// Reads a tensor through strides: y[i] = x[offset + Σₖ (i / div % modulo) · stride]. Serves permute, slice and nearest
-// upsampling, which differ only in their terms. One invocation an element; nothing is staged.
+// Reads a tensor through strides: the digits of i, innermost first, times a stride each. Serves permute, slice and nearest
+// upsampling, which differ only in their terms. An invocation does PER elements of y, WG apart; nothing is staged.
 #import "lib/grid.wgsl"
+#import "lib/index.wgsl"
 #import "epilogue/identity.wgsl"
 
 const WG: u32 = 64u; // spec
@@ -8,7 +9,7 @@ const PER: u32 = 1u; // spec: elements an invocation
 const TERMS: u32 = 1u; // spec
 
 struct Params {
-    terms: array<vec4<u32>, 6>, // (div, modulo, stride, 0) of runs of axes; those past TERMS are unused
+    terms: array<vec4<u32>, 6>, // (extent, stride, 0, 0) of runs of axes, innermost first; those past TERMS are unused
     len: u32, // elements of y
     offset: u32, // element of x that y[0] is
 }
@@ -24,11 +25,19 @@ fn main(
 ) {
     let begin = group_index(wid, nwg) * (WG * PER);
     let end = min(p.len, begin + WG * PER);
+    var by: array<Divisor, TERMS>;
+    for (var k = 0u; k < TERMS; k++) {
+        by[k] = divisor(p.terms[k].x);
+    }
     for (var i = begin + lane; i < end; i += WG) {
         var at = p.offset;
-        for (var k = 0u; k < TERMS; k++) {
-            at += i / p.terms[k].x % p.terms[k].y * p.terms[k].z;
+        var rest = i;
+        for (var k = 0u; k + 1u < TERMS; k++) {
+            let q = quotient(rest, by[k]);
+            at += (rest - q * p.terms[k].x) * p.terms[k].y;
+            rest = q;
         }
+        at += rest * p.terms[TERMS - 1u].y;
         y[i] = epilogue(x[at], i);
     }
 }

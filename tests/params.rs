@@ -9,7 +9,7 @@ use std::mem::offset_of;
 use wavae::lower::assemble::Assembly;
 use wavae::lower::caps::Caps;
 use wavae::lower::shader::Shader;
-use wavae::ops::{concat, conv, gather, matmul, noise, norm, optimizer, pool, reduce, registry, slice, view};
+use wavae::ops::{concat, conv, gather, matmul, noise, norm, optimizer, permute, pool, reduce, registry, slice, view};
 
 /// A parameter struct as Rust lays it out.
 struct Row {
@@ -61,12 +61,13 @@ fn table() -> Vec<Row> {
         row!("norm_means": norm::NormParams { n, rows, channels, groups, width, chunks, block, eps }),
         row!("norm_moments": norm::NormParams { n, rows, channels, groups, width, chunks, block, eps }),
         row!("norm_sums": norm::NormParams { n, rows, channels, groups, width, chunks, block, eps }),
-        row!("norm_sums_join": norm::grad::JoinParams { len, chunks }),
         row!("norm_track": norm::moments::TrackParams { channels, momentum, unbias }),
-        row!("reduce": reduce::ReduceParams { keep, fold, outs, len, chunks, scale }),
-        row!("reduce_second": reduce::SecondParams { outs, chunks, div, stride, scale }),
+        row!("reduce": reduce::ReduceParams { keep, fold, outs, len, chunks, block, scale }),
+        row!("reduce_second": reduce::SecondParams { outs, chunks, scale }),
         row!("sgd": optimizer::SgdParams { len, momentum, weight_decay }),
         row!("split_sum": matmul::SplitSumParams { len, splits }),
+        row!("transpose": permute::TransposeParams { batch, rows, columns }),
+        row!("transpose_walk": permute::TransposeParams { batch, rows, columns }),
         row!("view": view::ViewParams { terms, len, offset }),
     ]
 }

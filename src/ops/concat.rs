@@ -1,7 +1,7 @@
 //! Concat: tensors joined along one axis. With each tensor seen as [outer, extent, inner], row o of the result is the rows o
 //! of the tensors one after another. The gradient of each is its slice.
 
-use super::view::{around, elementwise};
+use super::view::{around, divide, elementwise};
 use super::{Bind, Lowering, Op, Vjp};
 use crate::cpu::{Real, Reference, View};
 use crate::error::{Error, Result};
@@ -81,6 +81,7 @@ impl Op for Concat {
         let params = ConcatParams { ends, len: out.len() as u32, row: end, pad: [0; 2] };
         let binds = [Bind::Out, Bind::In(0), Bind::In(1), Bind::In(2), Bind::In(3)];
         let launch = elementwise("concat", &params, &binds[..=inputs.len()], out.len());
+        let launch = launch.spec("DIVIDE", divide(&[end as usize], out.len()));
         let launch = match inputs.len() {
             2 => launch.import("concat/four.wgsl", "concat/two.wgsl"),
             3 => launch.import("concat/four.wgsl", "concat/three.wgsl"),

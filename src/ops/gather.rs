@@ -4,7 +4,7 @@
 //! reference alike; whoever writes the indices checks them. The gradient with respect to an F32 table (an embedding) would
 //! need a scatter and is refused.
 
-use super::view::elementwise;
+use super::view::{divide, elementwise};
 use super::{Bind, Cost, Lowering, Op, Vjp};
 use crate::cpu::{Real, Reference, View};
 use crate::error::{Error, Result};
@@ -113,7 +113,10 @@ impl Op for Gather {
             last: inputs[0].dims()[0] as u32 - 1,
             pad: 0,
         };
-        vec![Lowering::single("rows", elementwise("gather", &params, &BINDS, out.len()))]
+        vec![Lowering::single(
+            "rows",
+            elementwise("gather", &params, &BINDS, out.len()).spec("DIVIDE", divide(&[params.row as usize], out.len())),
+        )]
     }
     fn cost(&self, inputs: &[TensorType], out: &TensorType) -> Cost {
         cost(inputs, out, 4)
@@ -152,7 +155,11 @@ impl Op for GatherU8 {
             shift: self.shift,
             pad: [0; 3],
         };
-        vec![Lowering::single("rows", elementwise("gather_u8", &params, &BINDS, out.len()))]
+        vec![Lowering::single(
+            "rows",
+            elementwise("gather_u8", &params, &BINDS, out.len())
+                .spec("DIVIDE", divide(&[params.row as usize], out.len())),
+        )]
     }
     fn cost(&self, inputs: &[TensorType], out: &TensorType) -> Cost {
         cost(inputs, out, 1)

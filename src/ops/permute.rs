@@ -2,9 +2,8 @@
 //!
 //! Adjacent axes that stay adjacent are one run of the kernel, and axes of extent 1 none at all.
 
-use super::pointwise::Term;
-use super::view::{self, MAX_TERMS};
-use super::{Lowering, Op, Vjp};
+use super::view::{self, MAX_TERMS, Run};
+use super::{Bind, ChainSlot, Launch, Lowering, Op, Vjp};
 use crate::cpu::{Real, Reference, View};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
@@ -18,6 +17,48 @@ use rayon::prelude::*;
 pub struct Permute {
     /// Every axis of the input once.
     pub order: Vec<usize>,
+}
+
+/// The parameters of `shaders/transpose.wgsl` and `shaders/transpose_walk.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct TransposeParams {
+    /// Matrices.
+    pub batch: u32,
+    /// Rows of each before it is turned.
+    pub rows: u32,
+    /// Columns of each before it is turned.
+    pub columns: u32,
+    /// Nothing.
+    pub pad: u32,
+}
+
+impl Permute {
+    /// Axes of the output that lie side by side in `x` too, innermost first.
+    fn runs(&self, x: &TensorType) -> Vec<Run> {
+        let strides = x.shape.strides();
+        let mut runs: Vec<Run> = vec![];
+        for &axis in self.order.iter().rev() {
+            let (extent, stride) = (x.dims()[axis], strides[axis]);
+            match runs.last_mut() {
+                _ if extent == 1 => {}
+                Some(run) if run.stride * run.extent == stride => run.extent *= extent,
+                _ => runs.push(Run { extent, stride }),
+            }
+        }
+        runs
+    }
+}
+
+/// The [batch, rows, columns] of matrices that `runs` transpose, if that is all they do.
+fn transposition(runs: &[Run]) -> Option<[usize; 3]> {
+    let (rows, columns, batch) = match runs {
+        [rows, columns] => (rows, columns, 1),
+        [rows, columns, batch] if batch.stride == rows.extent * columns.extent => (rows, columns, batch.extent),
+        _ => return None,
+    };
+    let turned = columns.stride == 1 && rows.stride == columns.extent;
+    turned.then_some([batch, rows.extent, columns.extent])
 }
 
 impl Op for Permute {
@@ -40,20 +81,25 @@ impl Op for Permute {
         self.order.iter().enumerate().for_each(|(k, &axis)| back[axis] = k);
         Ok(vec![Some(g.permute(at.dout, &back)?)])
     }
-    fn variants(&self, inputs: &[TensorType], out: &TensorType, _: &Caps) -> Vec<Lowering> {
-        let strides = inputs[0].shape.strides();
-        let mut terms: Vec<Term> = vec![];
-        let mut div = 1;
-        for &axis in self.order.iter().rev() {
-            let (extent, stride) = (inputs[0].dims()[axis], strides[axis]);
-            match terms.last_mut() {
-                _ if extent == 1 => {}
-                Some(run) if run.stride * run.modulo == stride => run.modulo *= extent,
-                _ => terms.push(Term { div, modulo: extent, stride }),
-            }
-            div *= extent;
+    fn variants(&self, inputs: &[TensorType], out: &TensorType, caps: &Caps) -> Vec<Lowering> {
+        let runs = self.runs(&inputs[0]);
+        let mut variants = vec![view::lowering("strided", &runs, 0, out.len())];
+        if let Some([batch, rows, columns]) = transposition(&runs) {
+            let params = TransposeParams { batch: batch as u32, rows: rows as u32, columns: columns as u32, pad: 0 };
+            let launch = |kernel, side: usize| {
+                let tiles = batch * rows.div_ceil(side) * columns.div_ceil(side);
+                let launch = Launch::new(kernel, &params, &[Bind::In(0), Bind::Out], tiles as u64);
+                launch.chain(ChainSlot::Epilogue)
+            };
+            let [wg, side] = if caps.software { [8_u32, 32] } else { [64, 32] };
+            let walk = launch("transpose_walk", side as usize).spec("WG", wg).spec("SIDE", side);
+            variants.insert(usize::from(!caps.software), Lowering::single("walk", walk));
+            // A thin matrix leaves most of a tile empty.
+            let first = !caps.software && rows.min(columns) >= 8;
+            let last = variants.len();
+            variants.insert(if first { 0 } else { last }, Lowering::single("tile", launch("transpose", 32)));
         }
-        vec![view::lowering("strided", &terms, 0, out.len())]
+        variants
     }
     fn takes_epilogue(&self) -> bool {
         true
@@ -114,6 +160,11 @@ pub(super) fn cases() -> Vec<OpCase> {
         case(&[257], &[0]),
         case(&[7, 65], &[1, 0]),
         case(&[63, 1], &[1, 0]),
+        case(&[31, 33], &[1, 0]),
+        case(&[32, 64], &[1, 0]),
+        case(&[131, 97], &[1, 0]),
+        case(&[3, 32, 31], &[0, 2, 1]),
+        case(&[2, 8, 9, 33], &[0, 3, 1, 2]),
         case(&[3, 5, 7], &[2, 0, 1]),
         case(&[3, 5, 7], &[0, 2, 1]),
         case(&[1, 5, 7, 3], &[0, 3, 1, 2]),

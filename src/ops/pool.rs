@@ -4,8 +4,7 @@
 //! stride s, without padding: y[n, h, w, c] = Σ_{u,v<k} x[n, hs + u, ws + v, c] / k², on (H − k)/s + 1 rows; its gradient
 //! spreads dy / k² over each window, adding up where windows overlap.
 
-use super::pointwise::Term;
-use super::view::{self, elementwise};
+use super::view::{self, Run, elementwise};
 use super::{Bind, Cost, Lowering, Op, Vjp};
 use crate::cpu::{Real, Reference, View};
 use crate::error::{Error, Result};
@@ -90,7 +89,10 @@ fn pooling(kernel: &'static str, x: &[usize], y: &[usize], window: usize, stride
         scale: 1.0 / (window * window) as f32,
         pad: [0; 3],
     };
-    Lowering::single("direct", elementwise(kernel, &params, &[Bind::In(0), Bind::Out], len))
+    let launch = elementwise(kernel, &params, &[Bind::In(0), Bind::Out], len);
+    let divisors = [x[1], x[2], x[3], y[1], y[2], stride];
+    let launch = launch.spec("DIVIDE", view::divide(&divisors, len.max(y[0] * y[1] * y[2] * y[3])));
+    Lowering::single("direct", launch)
 }
 
 impl Op for Upsample {
@@ -112,12 +114,8 @@ impl Op for Upsample {
         let (x, k) = (inputs[0].dims(), self.factor);
         let (w, c) = (x[2], x[3]);
         // y is [n·h, k, w, k, c]; neither k moves the place in x.
-        let terms = [
-            Term { div: 1, modulo: c, stride: 1 },
-            Term { div: k * c, modulo: w, stride: c },
-            Term { div: k * w * k * c, modulo: x[0] * x[1], stride: w * c },
-        ];
-        vec![view::lowering("strided", &terms, 0, out.len())]
+        let runs = [(c, 1), (k, 0), (w, c), (k, 0), (x[0] * x[1], w * c)];
+        vec![view::lowering("strided", &runs.map(|(extent, stride)| Run { extent, stride }), 0, out.len())]
     }
     fn takes_epilogue(&self) -> bool {
         true
@@ -156,7 +154,11 @@ impl Op for AvgPool {
         Ok(vec![Some(g.apply(op, &[at.dout])?)])
     }
     fn variants(&self, inputs: &[TensorType], out: &TensorType, _: &Caps) -> Vec<Lowering> {
-        vec![pooling("avg_pool", inputs[0].dims(), out.dims(), self.window, self.stride, out.len())]
+        let mut lowering = pooling("avg_pool", inputs[0].dims(), out.dims(), self.window, self.stride, out.len());
+        // Small windows are unrolled.
+        let known = if self.window <= 4 { self.window as u32 } else { 0 };
+        lowering.passes = lowering.passes.into_iter().map(|pass| pass.spec("WINDOW", known)).collect();
+        vec![lowering]
     }
     fn cost(&self, inputs: &[TensorType], out: &TensorType) -> Cost {
         let flops = out.len() * self.window * self.window;
@@ -209,7 +211,11 @@ impl Op for AvgPoolGrad {
         Ok(vec![Some(g.avg_pool(at.dout, self.window, self.stride)?)])
     }
     fn variants(&self, inputs: &[TensorType], out: &TensorType, _: &Caps) -> Vec<Lowering> {
-        vec![pooling("avg_pool_grad", out.dims(), inputs[0].dims(), self.window, self.stride, out.len())]
+        let (x, y) = (out.dims(), inputs[0].dims());
+        let mut lowering = pooling("avg_pool_grad", x, y, self.window, self.stride, out.len());
+        let apart = self.window <= self.stride;
+        lowering.passes = lowering.passes.into_iter().map(|pass| pass.spec("APART", apart)).collect();
+        vec![lowering]
     }
     fn cost(&self, inputs: &[TensorType], out: &TensorType) -> Cost {
         let flops = inputs[0].len() * self.window * self.window;

@@ -1,11 +1,11 @@
 //! Sum, mean and maximum over axes; logsumexp is composed of them.
 //!
 //! An output element o and a reduced position r name the input element base(o) + offset(r), both sums of
-//! (index / div % modulo) · stride over runs of adjacent axes. Reductions are fixed trees: either one invocation walks all
-//! of r, or S invocations walk r ≡ s (mod S) and a second pass adds the S partial results in order.
+//! (index / div % modulo) · stride over runs of adjacent axes. Reductions are fixed trees: one workgroup takes all of r, or
+//! several take a block of r each and a second pass joins their results.
 
 use super::pointwise::{Term, no_second_derivative};
-use super::{Bind, ChainSlot, Launch, Lowering, Op, Vjp, pointwise::function};
+use super::{Bind, ChainSlot, Launch, Lowering, Op, Vjp, pointwise::function, traffic, view};
 use crate::cpu::{Real, Reference, View};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
@@ -40,7 +40,7 @@ pub struct Reduce {
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct ReduceParams {
-    /// (div, modulo, stride, 0) of the kept runs.
+    /// (extent, stride, 0, 0) of the kept runs, innermost first.
     pub keep: [[u32; 4]; 4],
     /// The same of the reduced runs.
     pub fold: [[u32; 4]; 4],
@@ -48,10 +48,14 @@ pub struct ReduceParams {
     pub outs: u32,
     /// Reduced elements an output.
     pub len: u32,
-    /// Chunks the reduced elements are split into.
+    /// Blocks they are cut into.
     pub chunks: u32,
+    /// Elements a block.
+    pub block: u32,
     /// What the result is multiplied by.
     pub scale: f32,
+    /// Unused.
+    pub pad: [u32; 3],
 }
 
 /// Runs of adjacent axes of `shape` that are (or are not) reduced, innermost first.
@@ -133,56 +137,40 @@ impl Op for Reduce {
         if keep.len() > 4 || fold.len() > 4 {
             return vec![]; // rank 9 and more, alternating
         }
+        let tree = Tree::of(outs, len, fold.first().is_none_or(|t| t.stride == 1), caps);
         let scale = if self.kind == Kind::Mean { 1.0 / len as f32 } else { 1.0 };
-        let params = |keep: &[Term], fold: &[Term], len: usize, chunks: usize, scale: f32| {
-            let pack = |terms: &[Term]| {
-                let mut packed = [[0, 1, 0, 0]; 4]; // modulo 1 and stride 0: an absent run adds nothing
-                for (p, t) in packed.iter_mut().zip(terms) {
-                    *p = [t.div as u32, t.modulo as u32, t.stride as u32, 0];
-                }
-                packed.map(|[d, m, s, z]| [d.max(1), m, s, z])
-            };
-            ReduceParams {
-                keep: pack(keep),
-                fold: pack(fold),
+        let launch = |block: usize, to: Bind| {
+            let chunks = len.div_ceil(block);
+            let params = ReduceParams {
+                keep: pack(&keep),
+                fold: pack(&fold),
                 outs: outs as u32,
                 len: len as u32,
                 chunks: chunks as u32,
-                scale,
-            }
-        };
-        let launch = |p: &ReduceParams, lanes: bool, counts: [usize; 2], binds: &[Bind]| {
-            Launch::new("reduce", p, binds, (u64::from(p.outs) * u64::from(p.chunks)).div_ceil(64))
-                .spec("MAX", self.kind == Kind::Max)
-                .spec("LANES_FOLD", lanes)
-                .spec("KEEP", counts[0] as u32)
-                .spec("FOLD", counts[1] as u32)
-                .chain(ChainSlot::Prologue)
-        };
-        let serial = params(&keep, &fold, len, 1, scale);
-        let counts = [keep.len(), fold.len()];
-        let mut variants = vec![Lowering::single("serial", launch(&serial, false, counts, &[Bind::Out]))];
-        let wanted = if caps.software { 512 } else { 32_768 };
-        let chunks = (wanted / outs.max(1)).clamp(1, 4096).min(len / 8);
-        if chunks > 1 {
-            // Lanes run along whichever index is innermost in memory.
-            let lanes = fold.first().is_some_and(|t| t.stride == 1);
-            let first = params(&keep, &fold, len, chunks, 1.0);
-            let [div, stride] = if lanes { [chunks, 1] } else { [1, outs] };
-            let second = SecondParams {
-                outs: outs as u32,
-                chunks: chunks as u32,
-                div: div as u32,
-                stride: stride as u32,
-                scale,
+                block: block as u32,
+                scale: if chunks == 1 { scale } else { 1.0 },
                 pad: [0; 3],
             };
-            let second =
-                Launch::new("reduce_second", &second, &[Bind::Scratch(0), Bind::Out], (outs as u64).div_ceil(64));
-            let passes =
-                vec![launch(&first, lanes, counts, &[Bind::Scratch(0)]), second.spec("MAX", self.kind == Kind::Max)];
+            let inner = |terms: &[Term]| terms.iter().rev().skip(1).map(|t| t.modulo).collect::<Vec<_>>();
+            let launch = Launch::new("reduce", &params, &[to], tree.groups(outs) * chunks as u64);
+            (tree.spec(launch).spec("MAX", self.kind == Kind::Max))
+                .spec("KEEP", keep.len().max(1) as u32)
+                .spec("FOLD", fold.len().max(1) as u32)
+                .spec("DIVIDE", view::divide(&[inner(&keep), inner(&fold)].concat(), inputs[0].len()))
+                .chain(ChainSlot::Prologue)
+        };
+        let mut variants = vec![Lowering::single("whole", launch(len, Bind::Out))];
+        let block = tree.block(outs, len, caps);
+        let chunks = len.div_ceil(block);
+        if chunks > 1 {
+            let (second, lanes) = second(outs, chunks, scale, self.kind == Kind::Max, caps);
+            let invocations = tree.groups(outs) as usize * tree.wg;
+            let one = traffic::pass(caps, inputs[0].len(), invocations);
+            let two =
+                traffic::pass(caps, inputs[0].len(), chunks * invocations) + traffic::pass(caps, chunks * outs, lanes);
+            let passes = vec![launch(block, Bind::Scratch(0)), second];
             let split = Lowering { name: "split", passes, scratch: vec![TensorType::f32([outs * chunks])] };
-            variants.insert(usize::from(outs >= wanted / 2 || len <= 64), split);
+            variants.insert(usize::from(one <= two), split);
         }
         variants
     }
@@ -202,14 +190,57 @@ pub struct SecondParams {
     pub outs: u32,
     /// Partial results an output.
     pub chunks: u32,
-    /// Distance between the partial results of two outputs.
-    pub div: u32,
-    /// Distance between two partial results of an output.
-    pub stride: u32,
     /// What the result is multiplied by.
     pub scale: f32,
-    /// Unused.
-    pub pad: [u32; 3],
+    /// Nothing.
+    pub pad: u32,
+}
+
+fn pack(terms: &[Term]) -> [[u32; 4]; 4] {
+    let mut packed = [[1, 0, 0, 0]; 4]; // an absent run adds nothing
+    for (p, t) in packed.iter_mut().zip(terms) {
+        *p = [t.modulo as u32, t.stride as u32, 0, 0];
+    }
+    packed
+}
+
+/// The second pass over scratch 0, (chunks, outs), and its invocations.
+pub(super) fn second(outs: usize, chunks: usize, scale: f32, max: bool, caps: &Caps) -> (Launch, usize) {
+    let tree = Tree::of(outs, chunks, false, caps);
+    let params = SecondParams { outs: outs as u32, chunks: chunks as u32, scale, pad: 0 };
+    let launch = Launch::new("reduce_second", &params, &[Bind::Scratch(0), Bind::Out], tree.groups(outs));
+    (tree.spec(launch).spec("MAX", max), tree.groups(outs) as usize * tree.wg)
+}
+
+/// A workgroup of `wg` invocations, `lanes` of them along outputs and the others along what is reduced.
+#[derive(Clone, Copy, Debug)]
+struct Tree {
+    wg: usize,
+    lanes: usize,
+}
+
+impl Tree {
+    /// Lanes run along whichever index is innermost in memory, as far as it goes.
+    fn of(outs: usize, len: usize, folds_inner: bool, caps: &Caps) -> Self {
+        let (wg, most) = if caps.software { (8, 8) } else { (256, 32) };
+        let lanes = match folds_inner {
+            true => wg / len.next_power_of_two().min(wg),
+            false => outs.next_power_of_two().min(most),
+        };
+        Self { wg, lanes }
+    }
+    fn groups(self, outs: usize) -> u64 {
+        outs.div_ceil(self.lanes) as u64
+    }
+    /// Reduced elements a block: as many blocks as fill the device, of eight elements an invocation at least.
+    fn block(self, outs: usize, len: usize, caps: &Caps) -> usize {
+        let wanted = if caps.software { 32 } else { 1024 };
+        let chunks = (wanted / outs.div_ceil(self.lanes)).max(1);
+        len.div_ceil(chunks).max(8 * self.wg / self.lanes).min(len)
+    }
+    fn spec(self, launch: Launch) -> Launch {
+        launch.spec("WG", self.wg as u32).spec("LANES", self.lanes as u32)
+    }
 }
 
 function!(/// 1 where x ≥ y, else 0.
@@ -324,7 +355,7 @@ impl Graph {
 }
 
 pub(super) fn cases() -> Vec<OpCase> {
-    let shapes: [(&[usize], &[usize]); 11] = [
+    let shapes: [(&[usize], &[usize]); 15] = [
         (&[1], &[0]),
         (&[257], &[0]),
         (&[5003], &[0]),
@@ -336,6 +367,10 @@ pub(super) fn cases() -> Vec<OpCase> {
         (&[3, 5, 7, 11], &[0, 2]),
         (&[3, 5, 7, 11], &[1, 3]),
         (&[2, 3, 1, 63], &[0, 1, 2, 3]),
+        (&[4097, 33], &[0]),
+        (&[8193, 1], &[0]),
+        (&[257, 3], &[1]),
+        (&[5, 2049, 3], &[1, 2]),
     ];
     let mut cases = vec![];
     for (shape, axes) in shapes {

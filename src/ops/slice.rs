@@ -3,8 +3,7 @@
 //! With a tensor seen as [outer, axis, inner]: slice is y[o, k, i] = x[o, start + k, i]; embed is y[o, start + k, i] =
 //! x[o, k, i] and 0 elsewhere. Each is the other's gradient.
 
-use super::pointwise::Term;
-use super::view::{self, around, elementwise};
+use super::view::{self, Run, around, elementwise};
 use super::{Bind, Lowering, Op, Vjp};
 use crate::cpu::{Real, Reference, View};
 use crate::error::{Error, Result};
@@ -63,9 +62,8 @@ impl Op for Slice {
         let (outer, inner) = around(inputs[0].dims(), self.axis);
         let size = (self.end - self.start) * inner;
         let stride = inputs[0].dims()[self.axis] * inner;
-        let terms = [Term { div: 1, modulo: size, stride: 1 }, Term { div: size, modulo: outer, stride }];
-        let used = if outer == 1 { &terms[..1] } else { &terms };
-        vec![view::lowering("strided", used, self.start * inner, out.len())]
+        let runs = [Run { extent: size, stride: 1 }, Run { extent: outer, stride }];
+        vec![view::lowering("strided", &runs, self.start * inner, out.len())]
     }
     fn takes_epilogue(&self) -> bool {
         true
@@ -121,7 +119,8 @@ impl Op for Embed {
             start: (self.start * inner) as u32,
             size: (inputs[0].dims()[self.axis] * inner) as u32,
         };
-        vec![Lowering::single("zeros", elementwise("embed", &params, &[Bind::In(0), Bind::Out], out.len()))]
+        let launch = elementwise("embed", &params, &[Bind::In(0), Bind::Out], out.len());
+        vec![Lowering::single("zeros", launch.spec("DIVIDE", view::divide(&[self.extent * inner], out.len())))]
     }
     fn takes_epilogue(&self) -> bool {
         true

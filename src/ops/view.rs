@@ -1,7 +1,6 @@
 //! The kernel that permute, slice and upsample share: a read through strides. Kernels only; each op keeps a reference of its
 //! own, so that one mistake here cannot hide in both.
 
-use super::pointwise::Term;
 use super::{Bind, ChainSlot, Launch, Lowering};
 use crate::error::{Error, Result};
 use crate::tensor::{DType, TensorType};
@@ -13,7 +12,7 @@ pub const MAX_TERMS: usize = 6;
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct ViewParams {
-    /// (div, modulo, stride, 0) of runs of axes.
+    /// (extent, stride, 0, 0) of runs of axes, innermost first.
     pub terms: [[u32; 4]; MAX_TERMS],
     /// Elements of the output.
     pub len: u32,
@@ -23,17 +22,33 @@ pub struct ViewParams {
     pub pad: [u32; 2],
 }
 
-/// `y[i] = x[offset + Σ (i / div % modulo) · stride]` for `len` elements. There are at most [`MAX_TERMS`] terms.
-pub(super) fn lowering(name: &'static str, terms: &[Term], offset: usize, len: usize) -> Lowering {
-    let mut packed = [[1, 1, 0, 0]; MAX_TERMS];
-    for (p, t) in packed.iter_mut().zip(terms) {
-        *p = [t.div as u32, t.modulo as u32, t.stride as u32, 0];
+/// A run of axes of the output: its extent, and how far apart its elements lie in the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub extent: usize,
+    pub stride: usize,
+}
+
+/// Element i of the output is that of the input at `offset` and the digits of i (`runs`, innermost first; at most
+/// [`MAX_TERMS`]) times their strides.
+pub(super) fn lowering(name: &'static str, runs: &[Run], offset: usize, len: usize) -> Lowering {
+    let runs: Vec<Run> = runs.iter().copied().filter(|run| run.extent != 1).collect();
+    let mut packed = [[1, 0, 0, 0]; MAX_TERMS];
+    for (p, run) in packed.iter_mut().zip(&runs) {
+        *p = [run.extent as u32, run.stride as u32, 0, 0];
     }
     let params = ViewParams { terms: packed, len: len as u32, offset: offset as u32, pad: [0; 2] };
-    Lowering::single(
-        name,
-        elementwise("view", &params, &[Bind::In(0), Bind::Out], len).spec("TERMS", terms.len() as u32),
-    )
+    let launch = elementwise("view", &params, &[Bind::In(0), Bind::Out], len);
+    let divisors: Vec<usize> = runs.iter().rev().skip(1).map(|run| run.extent).collect();
+    Lowering::single(name, launch.spec("TERMS", runs.len().max(1) as u32).spec("DIVIDE", divide(&divisors, len)))
+}
+
+/// How kernels divide indices below `len` by `divisors`: the constant of `shaders/lib/index.wgsl`.
+pub(super) fn divide(divisors: &[usize], len: usize) -> u32 {
+    match divisors.iter().all(|d| d.is_power_of_two()) {
+        true => 2,
+        false => u32::from(len < 1 << 24),
+    }
 }
 
 /// A launch over `len` elements that ends in an epilogue.

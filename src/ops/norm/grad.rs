@@ -8,7 +8,7 @@ use crate::cpu::{Real, Reference, View};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::lower::caps::Caps;
-use crate::ops::{Bind, Cost, Launch, Lowering, Op, Vjp, traffic};
+use crate::ops::{Bind, Cost, Launch, Lowering, Op, Vjp, reduce, traffic};
 use crate::tensor::TensorType;
 use rayon::prelude::*;
 
@@ -28,16 +28,6 @@ pub struct NormGrad {
     pub eps: f32,
     /// As in [`super::Moments`].
     pub groups: Option<usize>,
-}
-
-/// The parameters of `shaders/norm_sums_join.wgsl`.
-#[repr(C)]
-#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct JoinParams {
-    /// Outputs.
-    pub len: u32,
-    /// Partial sums an output.
-    pub chunks: u32,
 }
 
 /// Checks dy, x and the statistics, which come first in both ops.
@@ -79,14 +69,13 @@ impl Op for NormSums {
         let block = view.block(fold, columns, caps);
         let chunks = view.rows.div_ceil(block);
         if chunks > 1 {
-            let join = JoinParams { len: out.len() as u32, chunks: chunks as u32 };
-            let second = Launch::new("norm_sums_join", &join, &[Bind::Scratch(0), Bind::Out], out.len() as u64);
+            let (second, lanes) = reduce::second(out.len(), chunks, 1.0, false, caps);
             let passes = vec![launch(block, chunks * groups, Bind::Scratch(0)), second];
             let split = Lowering { name: "split", passes, scratch: vec![TensorType::f32([chunks * out.len()])] };
             let len = 2 * inputs[0].len();
             let one = traffic::pass(caps, len, groups * fold.wg);
-            let two = traffic::pass(caps, len, chunks * groups * fold.wg)
-                + traffic::pass(caps, chunks * out.len(), 64 * out.len());
+            let two =
+                traffic::pass(caps, len, chunks * groups * fold.wg) + traffic::pass(caps, chunks * out.len(), lanes);
             variants.insert(usize::from(one <= two), split);
         }
         variants
