@@ -26,18 +26,25 @@ pub fn mlp_mnist() -> Vae {
 /// relu, dense heads, 128 latent dimensions; a dense layer to 4×4×256 and four transposed convolutions (128, 64, 32, 3
 /// channels), batch norm and relu between them; Gaussian pixels with σ = 0.1. About 0.32 GFLOP an image forward and back.
 pub fn conv_celeba64() -> Vae {
+    conv_celeba64_wide(1)
+}
+
+/// W2 with `width` times the channels in every layer between the images, the same latent dimensions.
+pub fn conv_celeba64_wide(width: usize) -> Vae {
+    let width = width.max(1);
     let mut encoder = Sequential::new();
     for (i, channels) in [32, 64, 128, 256].into_iter().enumerate() {
-        let conv = Conv::new(channels, 4).stride(2).pad(1).no_bias(); // the norm has a bias of its own
+        let conv = Conv::new(width * channels, 4).stride(2).pad(1).no_bias(); // the norm has a bias of its own
         encoder = encoder
             .then(format!("conv{}", i + 1), conv)
             .then(format!("norm{}", i + 1), BatchNorm::default())
             .then(format!("relu{}", i + 1), Activation::Relu);
     }
-    let mut decoder =
-        Sequential::new().then("linear", Linear::new(4 * 4 * 256)).then("unflatten", Unflatten::image(4, 4, 256));
+    let mut decoder = Sequential::new()
+        .then("linear", Linear::new(4 * 4 * 256 * width))
+        .then("unflatten", Unflatten::image(4, 4, 256 * width));
     for (i, channels) in [128, 64, 32].into_iter().enumerate() {
-        let conv = ConvTranspose::new(channels, 4).stride(2).pad(1).no_bias();
+        let conv = ConvTranspose::new(width * channels, 4).stride(2).pad(1).no_bias();
         decoder = decoder
             .then(format!("conv{}", i + 1), conv)
             .then(format!("norm{}", i + 1), BatchNorm::default())
