@@ -3,6 +3,7 @@
 #import "lib/grid.wgsl"
 #import "lib/index.wgsl"
 #import "prologue/identity.wgsl"
+#import "epilogue/identity.wgsl"
 
 const WG: u32 = 64u; // spec
 const LANES: u32 = 64u; // spec: a power of two that divides WG
@@ -83,6 +84,7 @@ fn main(
         acc = samples[lane];
     }
     if lane < LANES && inside {
-        y[chunk * p.outs + o] = acc * p.scale;
+        let i = chunk * p.outs + o;
+        y[i] = epilogue(acc * p.scale, i);
     }
 }

@@ -1,6 +1,7 @@
 // Adds (or takes the maximum of) the blocks' results of reduce.wgsl, or those of norm_sums.wgsl: LANES invocations along
 // outputs, WG / LANES along blocks, joined by a tree of fixed order.
 #import "lib/grid.wgsl"
+#import "epilogue/identity.wgsl"
 
 const WG: u32 = 64u; // spec
 const LANES: u32 = 64u; // spec: a power of two that divides WG
@@ -49,6 +50,6 @@ fn main(
         acc = samples[lane];
     }
     if lane < LANES && o < p.outs {
-        y[o] = acc * p.scale;
+        y[o] = epilogue(acc * p.scale, o);
     }
 }

@@ -76,6 +76,14 @@ fn stretched_numbers_are_read_as_numbers() {
     assert_eq!(computed(&g, y), 2, "2s once, then the product: {:?}", g.nodes());
     let only = g.square(wide).unwrap();
     assert_eq!(value(&g, only), [36.0; 6]);
+    // Numbers of other shapes are numbers too.
+    let mut one = g.reshape(s, [1]).unwrap();
+    for shape in [vec![1, 1], vec![2, 3], vec![6], vec![2, 3]] {
+        one = if shape.len() == 1 || g.shape(one).len() == 6 { g.reshape(one, shape) } else { g.expand(one, shape) }
+            .unwrap();
+    }
+    let y = g.add(one, x).unwrap();
+    assert_eq!(value(&g, y), [4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
     // A vector is not a number.
     let row = g.sum(x, &[0]).unwrap();
     let rows = g.expand(row, [2, 3]).unwrap();

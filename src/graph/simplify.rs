@@ -5,8 +5,8 @@
 use super::{Graph, Value};
 use crate::error::Result;
 use crate::ops::pointwise::arithmetic::{AFFINE, FULL, IDENTITY};
-use crate::ops::pointwise::{Function, Map, Pointwise};
-use crate::tensor::Shape;
+use crate::ops::pointwise::{Function, Map};
+use crate::tensor::{DType, Shape};
 
 /// A tensor that holds one number everywhere.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -113,7 +113,10 @@ impl Graph {
     pub(crate) fn reshaped_splat(&mut self, x: Value, shape: &Shape) -> Result<Option<Value>> {
         match self.splat(x).filter(|_| self.shape(x).len() == shape.len() && shape.len() > 1) {
             Some(Splat::Constant(value)) => self.full(shape.clone(), value).map(Some),
-            Some(Splat::Of(scalar)) => self.expand(scalar, shape.clone()).map(Some),
+            Some(Splat::Of(scalar)) => {
+                let scalar = self.reshape(scalar, Shape::default())?;
+                self.expand(scalar, shape.clone()).map(Some)
+            }
             None => Ok(None),
         }
     }
@@ -121,16 +124,20 @@ impl Graph {
     /// The one number that `v` holds everywhere, if it is known to.
     fn splat(&self, v: Value) -> Option<Splat> {
         let node = self.node(v);
-        if let Some(op) = node.op() {
-            match op.pointwise() {
-                Some(Pointwise { function: f, attrs }) if f.name == FULL.name => {
-                    return Some(Splat::Constant(attrs[0]));
-                }
-                Some(Pointwise { function: f, .. }) if f.name == IDENTITY.name => return self.splat(node.inputs[0]),
-                None if op.alias() => return self.splat(node.inputs[0]),
-                _ => {}
-            }
+        let within = match node.op() {
+            Some(op) if op.alias() => self.splat(node.inputs[0]),
+            Some(op) => match op.pointwise() {
+                Some(f) if f.function.name == FULL.name => Some(Splat::Constant(f.attrs[0])),
+                Some(f) if f.function.name == IDENTITY.name => self.splat(node.inputs[0]),
+                _ => None,
+            },
+            None => None,
+        };
+        let single = node.ty.len() == 1 && node.ty.dtype == DType::F32;
+        match within {
+            Some(Splat::Constant(value)) => Some(Splat::Constant(value)),
+            _ if single => Some(Splat::Of(v)), // as it is seen here, whatever it was before
+            other => other,
         }
-        (node.ty.len() == 1 && node.ty.dtype == crate::DType::F32).then_some(Splat::Of(v))
     }
 }

@@ -157,7 +157,7 @@ impl Op for Reduce {
                 .spec("KEEP", keep.len().max(1) as u32)
                 .spec("FOLD", fold.len().max(1) as u32)
                 .spec("DIVIDE", view::divide(&[inner(&keep), inner(&fold)].concat(), inputs[0].len()))
-                .chain(ChainSlot::Prologue)
+                .chain(if chunks == 1 { ChainSlot::Both } else { ChainSlot::Prologue })
         };
         let mut variants = vec![Lowering::single("whole", launch(len, Bind::Out))];
         let block = tree.block(outs, len, caps);
@@ -175,6 +175,9 @@ impl Op for Reduce {
         variants
     }
     fn takes_prologue(&self) -> bool {
+        true
+    }
+    fn takes_epilogue(&self) -> bool {
         true
     }
     fn sums_products(&self) -> bool {
@@ -209,7 +212,7 @@ pub(super) fn second(outs: usize, chunks: usize, scale: f32, max: bool, caps: &C
     let tree = Tree::of(outs, chunks, false, caps);
     let params = SecondParams { outs: outs as u32, chunks: chunks as u32, scale, pad: 0 };
     let launch = Launch::new("reduce_second", &params, &[Bind::Scratch(0), Bind::Out], tree.groups(outs));
-    (tree.spec(launch).spec("MAX", max), tree.groups(outs) as usize * tree.wg)
+    (tree.spec(launch).spec("MAX", max).chain(ChainSlot::Epilogue), tree.groups(outs) as usize * tree.wg)
 }
 
 /// A workgroup of `wg` invocations, `lanes` of them along outputs and the others along what is reduced.

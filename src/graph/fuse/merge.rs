@@ -88,8 +88,11 @@ fn onto_producer(units: &mut Units<'_>, chain: usize) {
     }
 }
 
-/// Evaluates a chain with another that reads or computes a tensor of its size, if after that nobody else needs the tensor:
-/// then it is read once instead of twice, or never written.
+/// Tensors up to this many elements are cheaper to keep than a dispatch.
+const SMALL: usize = 1024;
+
+/// Evaluates a chain with another that reads or computes a tensor of its size, if after that nobody else needs the tensor
+/// (then it is read once instead of twice, or never written) or it is small.
 fn beside_sibling(units: &mut Units<'_>, chain: usize) {
     let unit = units.units[chain].clone();
     if !is_chain(&unit) {
@@ -97,7 +100,8 @@ fn beside_sibling(units: &mut Units<'_>, chain: usize) {
     }
     let walked = walk(units, &unit.after);
     for shared in units.externals(&unit, Side::After).into_iter().rev() {
-        if units.is_root[shared] || walked != Some(units.len(shared)) || units.is_leaf(shared) {
+        let small = units.len(shared) <= SMALL;
+        if (units.is_root[shared] && !small) || walked != Some(units.len(shared)) || units.is_leaf(shared) {
             continue;
         }
         let mut others: Vec<usize> = units.readers(shared).into_iter().filter_map(|c| units.unit_of[c]).collect();
@@ -117,7 +121,7 @@ fn beside_sibling(units: &mut Units<'_>, chain: usize) {
 /// `chain` and `other` as one, if that is possible and leaves `shared` to nobody else.
 fn sibling(units: &Units<'_>, chain: usize, other: usize, shared: usize) -> Option<Unit> {
     let alone = |c: &usize| units.unit_of[*c] == Some(chain) || units.unit_of[*c] == Some(other);
-    if !units.readers(shared).iter().all(alone) {
+    if units.len(shared) > SMALL && !units.readers(shared).iter().all(alone) {
         return None;
     }
     let (unit, into) = (&units.units[chain], &units.units[other]);
