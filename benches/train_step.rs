@@ -3,7 +3,7 @@
 //! hits all of them; figures are medians.
 //!
 //! `cargo bench --bench train_step -- [--device both|all|software|cpu|NAME] [--steps N] [--batch N] [--width K] [--profile]
-//! [--sweep] [--serve] [--json] [W1 W2 W3 W4 W5]`
+//! [--tune] [--sweep] [--serve] [--json] [W1 W2 W3 W4 W5]`
 
 mod common;
 #[path = "common/run.rs"]
@@ -40,6 +40,9 @@ struct Args {
     /// Also print the time by op, and by scope and op
     #[arg(long)]
     profile: bool,
+    /// First measure every kernel variant of the workloads and keep the fastest
+    #[arg(long)]
+    tune: bool,
     /// Instead: W2's time per image at batches from 32 to 512, and at twice the width
     #[arg(long)]
     sweep: bool,
@@ -163,6 +166,9 @@ fn prepare(args: &Args, devices: &[Named]) -> Result<Vec<Run>> {
         for device in devices {
             let spec = Spec::new(workload, args.batch, args.width);
             if spec.fits(&device.device) {
+                if args.tune {
+                    eprintln!("{workload} on {}: {}", device.name, spec.tune(&device.device)?);
+                }
                 runs.push(Run::new(spec, device)?);
             }
         }

@@ -7,9 +7,12 @@ use crate::gpu::{Gpu, GpuExecutable, GpuStore, LimitsChoice, Request};
 use crate::graph::{Arena, Graph, Init, StoreLayout, Value};
 use crate::lower::program::{BufferKey, Place};
 use crate::lower::{Options, lower};
+use crate::ops::{Lowering, Op};
 use crate::rng::Philox;
 use crate::tensor::{Array, ArrayData, DType, TensorType};
+use crate::tune;
 use rand::RngExt;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -226,8 +229,18 @@ impl Executable {
         let (dispatches, planned_bytes);
         let (inner, plan) = match (device, &store.inner) {
             (Device::Gpu(gpu), StoreInner::Gpu(gpu_store)) => {
-                let lowered = lower(graph, roots, &store.layout, &Options::new(gpu.caps()))?;
-                let plan = lowered.report.to_string();
+                let (tuning, tuned) = (tune::kept(device), Cell::new(0));
+                let choose = |op: &Arc<dyn Op>, inputs: &[TensorType], variants: &[Lowering]| {
+                    let chosen = tuning.choose(op.as_ref(), inputs, variants);
+                    tuned.set(tuned.get() + usize::from(chosen > 0));
+                    chosen
+                };
+                let options = Options { choose: &choose, ..Options::new(gpu.caps()) };
+                let lowered = lower(graph, roots, &store.layout, &options)?;
+                let mut plan = lowered.report.to_string();
+                if tuned.get() > 0 {
+                    plan += &format!("\n      {} ops run the variant that tuning found faster", tuned.get());
+                }
                 (dispatches, planned_bytes) = (lowered.report.dispatches, lowered.report.total_bytes());
                 let exe = GpuExecutable::compile(gpu, gpu_store, lowered.program)?;
                 (ExecutableInner::Gpu(Box::new(exe)), plan)

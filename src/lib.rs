@@ -50,6 +50,7 @@ pub mod rng;
 pub mod tensor;
 pub mod testing;
 pub mod train;
+pub mod tune;
 pub mod vae;
 
 pub use device::{Device, Executable, Store};

@@ -4,10 +4,11 @@
 use crate::common::{Named, Sample, median, quantile, timed, wait};
 use std::time::Instant;
 use wavae::data::{synthetic_digits, synthetic_faces};
-use wavae::graph::Graph;
+use wavae::graph::{Graph, Value};
 use wavae::nn::Mode;
 use wavae::ops::conv::Conv2d;
 use wavae::train::{Config, Rate, Source, Trainer};
+use wavae::tune::{Report, tune};
 use wavae::vae::{Vae, zoo};
 use wavae::{Array, Device, Executable, Result, Store, TensorType};
 
@@ -57,6 +58,30 @@ impl Spec {
         }
     }
 
+    /// Data, image shape and settings of a workload that trains.
+    fn training(&self, device: &Device) -> Result<Option<(Source, [usize; 3], Config)>> {
+        let set = match self.workload {
+            "W1" => synthetic_digits(4 * self.batch, 0)?,
+            "W2" => synthetic_faces(self.batch.max(256), 64, 0)?,
+            _ => return Ok(None),
+        };
+        let image = [set.height, set.width, set.channels];
+        let config = Config { steps: u64::MAX, batch: self.batch, rate: Rate::constant(1e-3), ..Config::default() };
+        Ok(Some((Source::of(set, device, 1), image, config)))
+    }
+
+    /// Measures the workload's kernel variants on `device` and keeps the fastest.
+    pub fn tune(&self, device: &Device) -> Result<Report> {
+        let say = &mut |line: &str| eprintln!("  {line}");
+        match self.training(device)? {
+            Some((source, image, config)) => Trainer::tune(device, &self.vae(), &source, image, config, say),
+            None => {
+                let (g, root, _) = graph(self)?;
+                tune(device, &[(&g, &[root])], say)
+            }
+        }
+    }
+
     fn vae(&self) -> Vae {
         if self.workload == "W1" { zoo::mlp_mnist() } else { zoo::conv_celeba64_wide(self.width) }
     }
@@ -87,18 +112,10 @@ impl Run {
     /// Builds the graph, compiles it and runs the first steps.
     pub fn new(spec: Spec, device: &Named) -> Result<Self> {
         let device = Named { name: device.name.clone(), device: device.device.clone() };
-        let set = match spec.workload {
-            "W1" => Some(synthetic_digits(4 * spec.batch, 0)?),
-            "W2" => Some(synthetic_faces(spec.batch.max(256), 64, 0)?),
-            _ => None,
-        };
+        let training = spec.training(&device.device)?;
         let start = Instant::now();
-        let work = match set {
-            Some(set) => {
-                let image = [set.height, set.width, set.channels];
-                let config =
-                    Config { steps: u64::MAX, batch: spec.batch, rate: Rate::constant(1e-3), ..Config::default() };
-                let source = Source::of(set, &device.device, 1);
+        let work = match training {
+            Some((source, image, config)) => {
                 Work::Training(Box::new(Trainer::new(&device.device, &spec.vae(), &source, image, config)?))
             }
             None => Work::Inference(inference(&device.device, &spec)?),
@@ -167,8 +184,8 @@ impl Run {
     }
 }
 
-/// The executable of W3, W4 or W5, its inputs written.
-fn inference(device: &Device, spec: &Spec) -> Result<Executable> {
+/// The graph of W3, W4 or W5, its result, and the shapes of its inputs.
+fn graph(spec: &Spec) -> Result<(Graph, Value, Vec<Vec<usize>>)> {
     let mut g = Graph::new();
     let shapes: Vec<Vec<usize>> = match spec.workload {
         "W3-1024" => vec![vec![1024, 1024]; 2],
@@ -184,6 +201,12 @@ fn inference(device: &Device, spec: &Spec) -> Result<Executable> {
         "W5" => spec.vae().decode(&mut g, inputs[0], Mode::Eval)?,
         _ => g.matmul(inputs[0], inputs[1])?,
     };
+    Ok((g, root, shapes))
+}
+
+/// The executable of W3, W4 or W5, its inputs written.
+fn inference(device: &Device, spec: &Spec) -> Result<Executable> {
+    let (g, root, shapes) = graph(spec)?;
     let store = Store::new(device, &[&g])?;
     store.init(&g, 0)?;
     let mut exe = Executable::compile(device, &store, &g, &[root])?;

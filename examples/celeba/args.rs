@@ -46,6 +46,9 @@ pub struct Args {
     /// Fixes initial weights, order, noise and the synthetic faces
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// First measure every kernel variant on this device and keep the fastest for this and later runs
+    #[arg(long)]
+    pub tune: bool,
     /// Continue from these weights
     #[arg(long, value_name = "FILE.safetensors")]
     pub load: Option<PathBuf>,

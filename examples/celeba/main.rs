@@ -17,7 +17,7 @@ use wavae::Result;
 use wavae::data::ImageSet;
 use wavae::eval::{LinearProbe, attribute_vector};
 use wavae::ops::optimizer::Adam;
-use wavae::train::{Beta, Config, Evaluator, Metrics, Optimizer, Rate, Trainer};
+use wavae::train::{Beta, Config, Evaluator, Metrics, Optimizer, Rate};
 
 /// What `summary.json` holds.
 #[derive(Debug, Serialize)]
@@ -54,7 +54,7 @@ fn run(args: &Args) -> Result<()> {
         ..Config::default()
     };
     let vae = model::model(args.latent as usize, args.width as usize, args.sigma);
-    let mut trainer = Trainer::new(&device, &vae, &faces.source, [SIZE, SIZE, 3], config)?;
+    let mut trainer = common::trainer(&device, &vae, &faces.source, [SIZE, SIZE, 3], config, args.tune)?;
     let (metrics, seconds) = common::train(&mut trainer, &faces.valid, length, args.load.as_deref(), &args.out)?;
 
     let codes = trainer.evaluator().encode(&faces.test)?;

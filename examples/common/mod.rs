@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 use wavae::data::ImageSet;
 use wavae::eval::{active_units, mean_squared_error};
-use wavae::train::{self, Figures, Metrics, Progress, Trainer};
+use wavae::train::{self, Config, Figures, Metrics, Progress, Source, Trainer};
+use wavae::vae::Vae;
 use wavae::{Device, Error, Result};
 
 /// `println!` to whoever still listens: a reader that has gone (`| head`) must not end the training.
@@ -46,6 +47,23 @@ pub fn open(request: &str) -> Result<Device> {
         say!("        {remark}");
     }
     Ok(device)
+}
+
+/// A trainer; with `tune` the kernel variants are measured on this device first, and the fastest are kept for later runs.
+pub fn trainer(
+    device: &Device,
+    vae: &Vae,
+    source: &Source,
+    image: [usize; 3],
+    config: Config,
+    tune: bool,
+) -> Result<Trainer> {
+    if tune {
+        say!("tuning: every kernel variant is measured on this device");
+        let report = Trainer::tune(device, vae, source, image, config, &mut |line| say!("  {line}"))?;
+        say!("{report}");
+    }
+    Trainer::new(device, vae, source, image, config)
 }
 
 /// How long to train.

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use wavae::Result;
 use wavae::data::ImageSet;
 use wavae::eval::neighbour_accuracy;
-use wavae::train::{Beta, Config, Evaluator, Metrics, Rate, Trainer};
+use wavae::train::{Beta, Config, Evaluator, Metrics, Rate};
 
 /// How many neighbours vote for a class.
 const NEIGHBOURS: usize = 15;
@@ -54,7 +54,7 @@ fn run(args: &Args) -> Result<()> {
         ..Config::default()
     };
     let vae = model::model(args.latent as usize, height, width);
-    let mut trainer = Trainer::new(&device, &vae, &digits.source, [height, width, 1], config)?;
+    let mut trainer = common::trainer(&device, &vae, &digits.source, [height, width, 1], config, args.tune)?;
     let (metrics, seconds) = common::train(&mut trainer, &digits.valid, length, args.load.as_deref(), &args.out)?;
 
     let codes = trainer.evaluator().encode(&digits.test)?;

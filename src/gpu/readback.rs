@@ -140,11 +140,13 @@ impl Ring {
             self.wait_oldest(gpu)?;
         }
         let total = total(runs);
-        if let Some(index) = self.free.iter().position(|b| b.size() >= total) {
-            return Ok(self.free.swap_remove(index));
+        self.free.retain(|b| b.size() >= total); // too small: never of use again
+        let bytes = total.next_power_of_two().max(256);
+        while self.free.len() + self.pending.len() < RING {
+            // All at once: the memory taken must not depend on how fast the device is.
+            self.free.push(gpu.buffer("figures", bytes, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?);
         }
-        self.free.pop(); // too small: let it go, so that the ring never holds more than its length
-        gpu.buffer("figures", total.next_power_of_two().max(256), BufferUsages::MAP_READ | BufferUsages::COPY_DST)
+        self.free.pop().ok_or_else(|| Error::Gpu("the ring of figures is empty".into())) // never: fewer than RING are under way
     }
 
     /// Takes note that `submission` fills `buffer` with the figures of `runs`.

@@ -19,8 +19,8 @@ const ALIGN: u64 = 256;
 /// Inputs up to this size share the buffer of small inputs, bytes.
 const SMALL_INPUT: usize = 256;
 
-/// Chooses among an op's variants (never empty); out of range means the first.
-pub type Choose<'a> = &'a dyn Fn(&Arc<dyn Op>, &[Lowering]) -> usize;
+/// Chooses among the variants (never empty) of an op with inputs of these types; out of range means the last.
+pub type Choose<'a> = &'a dyn Fn(&Arc<dyn Op>, &[TensorType], &[Lowering]) -> usize;
 
 /// How to lower.
 pub struct Options<'a> {
@@ -37,7 +37,7 @@ pub struct Options<'a> {
 impl<'a> Options<'a> {
     /// Fused, unpadded, each op's best variant.
     pub fn new(caps: &'a Caps) -> Self {
-        Self { caps, fuse: true, pad: 0, choose: &|_, _| 0 }
+        Self { caps, fuse: true, pad: 0, choose: &|_, _, _| 0 }
     }
 }
 
@@ -109,7 +109,7 @@ fn choose(g: &Graph, step: &Step, options: &Options<'_>) -> Result<Lowering> {
         let message = format!("{} has no kernel for {inputs:?} on this device", g.label(step.node));
         return Err(Error::Graph(message));
     }
-    let chosen = (options.choose)(op, &variants).min(variants.len() - 1);
+    let chosen = (options.choose)(op, &inputs, &variants).min(variants.len() - 1);
     Ok(variants.swap_remove(chosen))
 }
 

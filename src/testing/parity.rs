@@ -45,7 +45,7 @@ pub fn lower_case(case: &OpCase, index: usize, caps: &Caps, pad: u64) -> Result<
         0 => vec![value],
         n => inputs[..n].to_vec(),
     };
-    let options = Options { caps, fuse: true, pad, choose: &|_, _| index };
+    let options = Options { caps, fuse: true, pad, choose: &|_, _, _| index };
     let lowered = lower(&graph, &roots, &graph.layout(), &options)?;
     Ok(Some(Parity { graph, roots, variant, lowered }))
 }

@@ -50,16 +50,23 @@ impl Evaluator {
     pub fn graphs(&self) -> [&Graph; 2] {
         [&self.bound.0, &self.decode.0]
     }
+    /// The graphs with the values that are read from each.
+    pub fn plans(&self) -> [(&Graph, Vec<Value>); 2] {
+        [(&self.bound.0, self.bound_roots(&self.bound.1)), (&self.decode.0, vec![self.decode.1])]
+    }
+    /// The executables for bound and decoding, once compiled.
+    pub fn compiled(&self) -> Option<[&Executable; 2]> {
+        self.compiled.as_ref().map(|(bound, decode)| [bound, decode])
+    }
     /// Latent dimensions.
     pub fn latent(&self) -> usize {
         self.latent
     }
     /// Makes the graphs run on `device` with the weights of `store`.
     pub fn compile(&mut self, device: &Device, store: &Store) -> Result<()> {
-        let (g, terms) = &self.bound;
-        let bound = Executable::compile(device, store, g, &self.bound_roots(terms))?;
-        let (d, mean) = &self.decode;
-        let decode = Executable::compile(device, store, d, &[*mean])?;
+        let [(g, bound), (d, decode)] = self.plans();
+        let bound = Executable::compile(device, store, g, &bound)?;
+        let decode = Executable::compile(device, store, d, &decode)?;
         self.compiled = Some((bound, decode));
         Ok(())
     }

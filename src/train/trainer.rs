@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Def, Graph, Value};
 use crate::nn::Mode;
 use crate::tensor::Array;
+use crate::tune;
 use crate::vae::Vae;
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -70,12 +71,27 @@ pub struct Trainer {
     exe: Executable,
     feed: Feed,
     evaluator: Evaluator,
-    /// loss, elbo, reconstruction, kl, gradient norm.
+    /// As [`describe`] lists them.
     watched: Vec<Value>,
     step: u64,
     start: Instant,
     /// Inputs of steps whose figures have not arrived.
     recent: VecDeque<(u64, Vec<(String, Array)>)>,
+}
+
+/// The graph of a training step, and the figures that are watched: loss, ELBO, reconstruction, KL, gradient norm.
+fn describe(vae: &Vae, source: &Source, config: &Config) -> Result<(Graph, Vec<Value>)> {
+    let mut graph = Graph::new();
+    let x = source.batch(&mut graph, config.batch)?;
+    let terms = vae.terms(&mut graph, x, Mode::Train)?;
+    let params = graph.params();
+    let grads = graph.grad(terms.loss, &params)?;
+    for (&param, &grad) in params.iter().zip(&grads) {
+        graph.store_grad(param, grad)?;
+    }
+    let layout = graph.layout();
+    let norm = config.optimizer.update(&mut graph, &layout)?;
+    Ok((graph, vec![terms.loss, terms.elbo, terms.reconstruction, terms.kl, norm]))
 }
 
 impl Trainer {
@@ -84,26 +100,34 @@ impl Trainer {
     /// # Errors
     /// Parts that do not fit together, too few images, too little memory.
     pub fn new(device: &Device, vae: &Vae, source: &Source, image: [usize; 3], config: Config) -> Result<Self> {
-        let mut graph = Graph::new();
-        let x = source.batch(&mut graph, config.batch)?;
-        let terms = vae.terms(&mut graph, x, Mode::Train)?;
-        let params = graph.params();
-        let grads = graph.grad(terms.loss, &params)?;
-        for (&param, &grad) in params.iter().zip(&grads) {
-            graph.store_grad(param, grad)?;
-        }
-        let layout = graph.layout();
-        let norm = config.optimizer.update(&mut graph, &layout)?;
+        let (graph, watched) = describe(vae, source, &config)?;
         let mut evaluator = Evaluator::new(vae, config.batch, image)?;
         let [bound, decode] = evaluator.graphs();
         let store = Store::new(device, &[&graph, bound, decode])?;
         store.init(&graph, config.seed)?;
-        let watched = vec![terms.loss, terms.elbo, terms.reconstruction, terms.kl, norm];
         let exe = Executable::compile(device, &store, &graph, &watched)?;
         evaluator.compile(device, &store)?;
         let feed = source.open(&store, config.batch, config.seed)?;
         let recent = VecDeque::new();
         Ok(Self { config, graph, store, exe, feed, evaluator, watched, step: 0, start: Instant::now(), recent })
+    }
+    /// Measures the kernel variants that training and evaluating this model can run with on `device`, and keeps the fastest
+    /// for every [`Trainer::new`] from now on ([`tune::tune`]). `say` is told of each as it is done.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`] and [`tune::tune`].
+    pub fn tune(
+        device: &Device,
+        vae: &Vae,
+        source: &Source,
+        image: [usize; 3],
+        config: Config,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<tune::Report> {
+        let (graph, watched) = describe(vae, source, &config)?;
+        let evaluator = Evaluator::new(vae, config.batch, image)?;
+        let [bound, decode] = evaluator.plans();
+        tune::tune(device, &[(&graph, &watched), (bound.0, &bound.1), (decode.0, &decode.1)], say)
     }
     /// The weights.
     pub fn store(&self) -> &Store {
