@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// Where a node's elements are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Home {
     Slot(usize),
     Input(usize),
@@ -193,7 +193,42 @@ impl<T: Scalar> Interpreter<T> {
         self.slots[slot] = out;
     }
 
+    /// Updates leaves where they lie; `false` where the op cannot, or one buffer holds two of its inputs.
+    fn update_in_place(&self, i: usize, op: &Arc<dyn Op>, memory: &mut Memory<T>) -> bool {
+        let inputs = &self.graph.nodes()[i].inputs;
+        let (leaves, others) = inputs.split_at(op.updates());
+        let buffer = |v: &Value| match &self.homes[v.index()] {
+            Home::Arena(arena, shard, _) => Home::Arena(*arena, *shard, 0),
+            home => home.clone(),
+        };
+        let shared = |k: usize| inputs[k + 1..].iter().any(|v| buffer(v) == buffer(&inputs[k]));
+        if (0..leaves.len()).any(shared) || leaves.iter().any(|&v| self.home_mut(v, memory).is_none()) {
+            return false;
+        }
+        // The buffers leave the memory, so that the other inputs can be read from it meanwhile.
+        let mut taken = vec![];
+        for &v in leaves {
+            let home = self.home_mut(v, memory);
+            taken.extend(home.map(|(home, offset)| (std::mem::replace(home, Buffer::Real(vec![])), offset)));
+        }
+        let mut slices: Vec<&mut [T]> = vec![];
+        for ((buffer, offset), &v) in taken.iter_mut().zip(leaves) {
+            slices.push(&mut buffer.real_mut()[*offset..][..self.graph.ty(v).len()]);
+        }
+        let views: Vec<View<'_, T>> = others.iter().map(|&v| self.view(v, memory)).collect();
+        let done = T::update(op.as_ref(), &mut slices, &views);
+        for (&v, (buffer, _)) in leaves.iter().zip(taken) {
+            if let Some((home, _)) = self.home_mut(v, memory) {
+                *home = buffer;
+            }
+        }
+        done
+    }
+
     fn update(&mut self, i: usize, op: &Arc<dyn Op>, memory: &mut Memory<T>) {
+        if self.update_in_place(i, op, memory) {
+            return;
+        }
         let len = self.graph.nodes()[i].ty.len();
         let mut updated = std::mem::take(&mut self.updated);
         updated.resize(updated.len().max(len), T::ZERO);
@@ -203,17 +238,17 @@ impl<T: Scalar> Interpreter<T> {
             let input = self.graph.nodes()[i].inputs[k];
             let len = self.graph.ty(input).len();
             if let Some((home, offset)) = self.home_mut(input, memory) {
-                home[offset..offset + len].copy_from_slice(&updated[from..from + len]);
+                home.real_mut()[offset..offset + len].copy_from_slice(&updated[from..from + len]);
             }
             from += len;
         }
         self.updated = updated;
     }
 
-    fn home_mut<'m>(&self, value: Value, memory: &'m mut Memory<T>) -> Option<(&'m mut [T], usize)> {
+    fn home_mut<'m>(&self, value: Value, memory: &'m mut Memory<T>) -> Option<(&'m mut Buffer<T>, usize)> {
         match &self.homes[value.index()] {
-            Home::Arena(arena, shard, offset) => Some((memory.arenas.get_mut(&(*arena, *shard))?.real_mut(), *offset)),
-            Home::State(name) => Some((memory.states.get_mut(name)?.real_mut(), 0)),
+            Home::Arena(arena, shard, offset) => Some((memory.arenas.get_mut(&(*arena, *shard))?, *offset)),
+            Home::State(name) => Some((memory.states.get_mut(name)?, 0)),
             _ => None,
         }
     }

@@ -71,6 +71,12 @@ impl<'a, T> View<'a, T> {
 pub trait Reference {
     /// Computes `out` from `inputs`.
     fn reference<T: Real>(&self, inputs: &[View<'_, T>], out: &mut [T]);
+
+    /// The same in place, for an op that updates leading inputs: `leaves` are their elements, `inputs` the other inputs.
+    /// Answers `false`, and changes nothing, where the op has no such way.
+    fn update<T: Real>(&self, _leaves: &mut [&mut [T]], _inputs: &[View<'_, T>]) -> bool {
+        false
+    }
 }
 
 /// [`Reference`], object safe. Implemented for everything that implements it.
@@ -79,6 +85,10 @@ pub trait Evaluate {
     fn eval32(&self, inputs: &[View<'_, f32>], out: &mut [f32]);
     /// In f64.
     fn eval64(&self, inputs: &[View<'_, f64>], out: &mut [f64]);
+    /// [`Reference::update`] in f32.
+    fn update32(&self, leaves: &mut [&mut [f32]], inputs: &[View<'_, f32>]) -> bool;
+    /// [`Reference::update`] in f64.
+    fn update64(&self, leaves: &mut [&mut [f64]], inputs: &[View<'_, f64>]) -> bool;
 }
 
 impl<O: Reference> Evaluate for O {
@@ -88,20 +98,34 @@ impl<O: Reference> Evaluate for O {
     fn eval64(&self, inputs: &[View<'_, f64>], out: &mut [f64]) {
         self.reference(inputs, out);
     }
+    fn update32(&self, leaves: &mut [&mut [f32]], inputs: &[View<'_, f32>]) -> bool {
+        self.update(leaves, inputs)
+    }
+    fn update64(&self, leaves: &mut [&mut [f64]], inputs: &[View<'_, f64>]) -> bool {
+        self.update(leaves, inputs)
+    }
 }
 
 /// f32 or f64 with its way into [`Evaluate`].
 pub trait Scalar: Real {
     /// Runs the reference of `op` in this type.
     fn eval(op: &dyn crate::ops::Op, inputs: &[View<'_, Self>], out: &mut [Self]);
+    /// Runs the in-place reference of `op` in this type, if it has one.
+    fn update(op: &dyn crate::ops::Op, leaves: &mut [&mut [Self]], inputs: &[View<'_, Self>]) -> bool;
 }
 impl Scalar for f32 {
     fn eval(op: &dyn crate::ops::Op, inputs: &[View<'_, f32>], out: &mut [f32]) {
         op.eval32(inputs, out);
     }
+    fn update(op: &dyn crate::ops::Op, leaves: &mut [&mut [f32]], inputs: &[View<'_, f32>]) -> bool {
+        op.update32(leaves, inputs)
+    }
 }
 impl Scalar for f64 {
     fn eval(op: &dyn crate::ops::Op, inputs: &[View<'_, f64>], out: &mut [f64]) {
         op.eval64(inputs, out);
+    }
+    fn update(op: &dyn crate::ops::Op, leaves: &mut [&mut [f64]], inputs: &[View<'_, f64>]) -> bool {
+        op.update64(leaves, inputs)
     }
 }

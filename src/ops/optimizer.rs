@@ -15,6 +15,7 @@ use crate::graph::{Arena, Graph, StoreLayout, Value};
 use crate::lower::caps::Caps;
 use crate::tensor::TensorType;
 use crate::testing::{ErrorCase, Gen, OpCase, Tol};
+use rayon::prelude::*;
 
 /// Adam, in place. Inputs: parameters, first moments, second moments (all three updated), gradients, the step's numbers
 /// `F32[4]` (see [`Adam::hyper`]), the gradients' global norm (a scalar).
@@ -149,6 +150,17 @@ fn clip_factor<T: Real>(norm: T, largest: T) -> Option<T> {
     Some(if largest > T::ZERO && norm > largest { largest / norm } else { T::ONE })
 }
 
+/// Elements that one thread updates at a time.
+const BLOCK: usize = 1 << 13;
+
+/// The new values of the first N inputs: copies of them, updated.
+fn copied<O: Reference, T: Real, const N: usize>(op: &O, inputs: &[View<'_, T>], out: &mut [T]) {
+    let (leaves, others) = inputs.split_at(N);
+    let mut slices: Vec<&mut [T]> = out.chunks_exact_mut(leaves[0].real().len()).collect();
+    slices.iter_mut().zip(leaves).for_each(|(slice, leaf)| slice.copy_from_slice(leaf.real()));
+    op.update(&mut slices, others);
+}
+
 impl Op for Adam {
     fn name(&self) -> &'static str {
         "adam"
@@ -175,25 +187,28 @@ impl Op for Adam {
 
 impl Reference for Adam {
     fn reference<T: Real>(&self, inputs: &[View<'_, T>], out: &mut [T]) {
-        use rayon::prelude::*;
-        let [theta, m, v, grad, hyper, norm] = [0, 1, 2, 3, 4, 5].map(|k| inputs[k].real());
-        let len = theta.len();
+        copied::<Self, T, 3>(self, inputs, out);
+    }
+    fn update<T: Real>(&self, leaves: &mut [&mut [T]], inputs: &[View<'_, T>]) -> bool {
+        let ([theta, m, v], [grad, hyper, norm]) = (leaves, inputs) else { return false };
+        let (grad, hyper) = (grad.real(), hyper.real());
         let [beta1, beta2, eps, decay] = [self.beta1, self.beta2, self.eps, self.weight_decay].map(|x| T::of(x.into()));
-        let factor = clip_factor(norm[0], hyper[3]);
-        let (new_theta, moments) = out.split_at_mut(len);
-        let (new_m, new_v) = moments.split_at_mut(len);
-        let each = new_theta.par_iter_mut().zip(new_m).zip(new_v).enumerate();
-        each.with_min_len(4096).for_each(|(i, ((new_theta, new_m), new_v))| {
-            let Some(factor) = factor else {
-                (*new_theta, *new_m, *new_v) = (theta[i], m[i], v[i]);
-                return;
-            };
-            let g = grad[i] * factor;
-            *new_m = beta1 * m[i] + (T::ONE - beta1) * g;
-            *new_v = beta2 * v[i] + (T::ONE - beta2) * g * g;
-            let step = *new_m / hyper[1] / ((*new_v / hyper[2]).sqrt() + eps);
-            *new_theta = theta[i] - hyper[0] * (decay * theta[i] + step);
+        let Some(factor) = clip_factor(norm.real()[0], hyper[3]) else { return true };
+        let (rate, correct1, correct2) = (hyper[0], T::ONE / hyper[1], T::ONE / hyper[2]);
+        let blocks = (theta.par_chunks_mut(BLOCK).zip(m.par_chunks_mut(BLOCK)))
+            .zip(v.par_chunks_mut(BLOCK).zip(grad.par_chunks(BLOCK)));
+        blocks.for_each(|((theta, m), (v, grad))| {
+            let len = theta.len();
+            let (m, v, grad) = (&mut m[..len], &mut v[..len], &grad[..len]);
+            for i in 0..len {
+                let g = grad[i] * factor;
+                m[i] = beta1 * m[i] + (T::ONE - beta1) * g;
+                v[i] = beta2 * v[i] + (T::ONE - beta2) * g * g;
+                let step = m[i] * correct1 / ((v[i] * correct2).sqrt() + eps);
+                theta[i] = theta[i] - rate * (decay * theta[i] + step);
+            }
         });
+        true
     }
 }
 
@@ -223,20 +238,23 @@ impl Op for Sgd {
 
 impl Reference for Sgd {
     fn reference<T: Real>(&self, inputs: &[View<'_, T>], out: &mut [T]) {
-        let [theta, velocity, grad, hyper, norm] = [0, 1, 2, 3, 4].map(|k| inputs[k].real());
+        copied::<Self, T, 2>(self, inputs, out);
+    }
+    fn update<T: Real>(&self, leaves: &mut [&mut [T]], inputs: &[View<'_, T>]) -> bool {
+        let ([theta, velocity], [grad, hyper, norm]) = (leaves, inputs) else { return false };
+        let (grad, hyper) = (grad.real(), hyper.real());
         let (momentum, decay) = (T::of(self.momentum.into()), T::of(self.weight_decay.into()));
-        let factor = clip_factor(norm[0], hyper[3]);
-        let (new_theta, new_velocity) = out.split_at_mut(theta.len());
-        for i in 0..theta.len() {
-            let Some(factor) = factor else {
-                (new_theta[i], new_velocity[i]) = (theta[i], velocity[i]);
-                continue;
-            };
-            let g = grad[i] * factor + decay * theta[i];
-            new_velocity[i] = momentum * velocity[i] + g;
-            let step = if self.nesterov { g + momentum * new_velocity[i] } else { new_velocity[i] };
-            new_theta[i] = theta[i] - hyper[0] * step;
-        }
+        let Some(factor) = clip_factor(norm.real()[0], hyper[3]) else { return true };
+        let blocks = theta.par_chunks_mut(BLOCK).zip(velocity.par_chunks_mut(BLOCK)).zip(grad.par_chunks(BLOCK));
+        blocks.for_each(|((theta, velocity), grad)| {
+            for ((theta, velocity), &grad) in theta.iter_mut().zip(velocity).zip(grad) {
+                let g = grad * factor + decay * *theta;
+                *velocity = momentum * *velocity + g;
+                let step = if self.nesterov { g + momentum * *velocity } else { *velocity };
+                *theta -= hyper[0] * step;
+            }
+        });
+        true
     }
 }
 
