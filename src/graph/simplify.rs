@@ -101,7 +101,7 @@ impl Graph {
         let fits = self.shape(x).broadcast(&shape).is_some_and(|s| s == shape);
         match self.splat(x).filter(|_| fits) {
             Some(Splat::Constant(value)) => self.full(shape, value),
-            Some(Splat::Of(scalar)) if scalar != x => {
+            Some(Splat::Of(scalar)) if scalar != x && self.shape(x).rank() > 0 => {
                 let scalar = self.reshape(scalar, Shape::default())?;
                 self.expand(scalar, shape)
             }
