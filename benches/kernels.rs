@@ -74,6 +74,7 @@ impl Row {
                 "op": op, "case": case, "variant": variant, "device": device, "ms": ms,
                 "clock_ms": both.ms, "processor_ms": both.processor_ms, "gflops": gflops, "gbps": gbps,
                 "share_of_peak": share, "compile_ms": kernel.compile_ms,
+                "ceiling_gflops": ceiling.gflops, "ceiling_gbps": ceiling.gbps,
             });
             println!("{line}");
         } else {
@@ -103,45 +104,36 @@ impl Row {
 }
 
 /// By device and family: how the first variants stand against the best, and against the ceilings.
-fn summary(rows: &[Row], json: bool) {
+fn summary(rows: &[Row]) -> Vec<String> {
     let mut cases: BTreeMap<(&str, &str, &str), Vec<&Row>> = BTreeMap::new();
     for row in rows {
         cases.entry((&row.device, &row.name[0], &row.name[1])).or_default().push(row);
     }
-    if !json {
-        println!("\nWhat lowering takes, against the best variant and the ceilings:");
-    }
+    let mut lines = vec!["\nWhat lowering takes, against the best variant and the ceilings:".into()];
     let (mut late, mut low) = (0, 0);
     for ((device, op, case), variants) in &cases {
         let Some(first) = variants.iter().find(|row| row.index == 0) else { continue };
         let Some(best) = variants.iter().min_by(|a, b| a.ms.total_cmp(&b.ms)) else { continue };
         let ratio = first.ms / best.ms;
-        let (choice, complaint) = ((ratio > CHOICE).then_some(&best.name[2]), first.complaint());
+        let choice = (ratio > CHOICE).then(|| format!("{ratio:.2} times `{}`", best.name[2]));
+        let complaint = first.complaint();
         late += usize::from(choice.is_some());
         low += usize::from(complaint.is_some());
-        if json {
-            let line = json!({
-                "summary": op, "case": case, "device": device, "variant": first.name[2], "best": best.name[2],
-                "ratio": ratio, "complaint": complaint,
-            });
-            println!("{line}");
-        } else if choice.is_some() || complaint.is_some() {
-            let choice = choice.map(|best| format!("{ratio:.2} times `{best}`"));
-            let said: Vec<String> = choice.into_iter().chain(complaint).collect();
-            println!("  {device:9} {op}/{case}/{}: {}", first.name[2], said.join("; "));
+        let said: Vec<String> = choice.into_iter().chain(complaint).collect();
+        if !said.is_empty() {
+            lines.push(format!("  {device:9} {op}/{case}/{}: {}", first.name[2], said.join("; ")));
         }
     }
-    if !json {
-        families(&cases);
-        println!(
-            "{} cases: in {late} another variant is over {CHOICE} times faster, {low} are far from a ceiling",
-            cases.len()
-        );
-    }
+    lines.extend(families(&cases));
+    let count = cases.len();
+    lines.push(format!(
+        "{count} cases: in {late} another variant is over {CHOICE} times faster, {low} are far from a ceiling"
+    ));
+    lines
 }
 
 /// A line a family: worst ratio of first to best, least share of a ceiling.
-fn families(cases: &BTreeMap<(&str, &str, &str), Vec<&Row>>) {
+fn families(cases: &BTreeMap<(&str, &str, &str), Vec<&Row>>) -> Vec<String> {
     let mut families: BTreeMap<(&str, &str), (f64, f64, usize)> = BTreeMap::new();
     for ((device, op, _), variants) in cases {
         let best = variants.iter().map(|row| row.ms).fold(f64::INFINITY, f64::min);
@@ -150,9 +142,18 @@ fn families(cases: &BTreeMap<(&str, &str, &str), Vec<&Row>>) {
             *entry = (entry.0.max(first.ms / best), entry.1.min(first.share), entry.2 + 1);
         }
     }
-    println!("\ndevice    family       cases  worst first/best  least share");
+    let mut lines = vec!["\ndevice    family       cases  worst first/best  least share".into()];
     for ((device, op), (ratio, share, count)) in families {
-        println!("{device:9} {op:12} {count:5} {ratio:17.2} {:10.1} %", 100.0 * share);
+        lines.push(format!("{device:9} {op:12} {count:5} {ratio:17.2} {:10.1} %", 100.0 * share));
+    }
+    lines
+}
+
+/// Prints what is for people: with `--json` apart from the objects.
+fn say(args: &Args, line: &str) {
+    match args.json {
+        true => eprintln!("{line}"),
+        false => println!("{line}"),
     }
 }
 
@@ -175,14 +176,9 @@ fn main() -> Result<()> {
     let devices = devices(&args.device)?;
     let ceilings = ceilings(&devices, args.time)?;
     for (Named { name, .. }, Ceiling { gflops, gbps }) in devices.iter().zip(&ceilings) {
-        match args.json {
-            true => println!("{}", json!({ "device": name, "ceiling_gflops": gflops, "ceiling_gbps": gbps })),
-            false => println!("{name}: matrix product {gflops:.0} GFLOP/s, copy {gbps:.1} GB/s"),
-        }
+        say(&args, &format!("{name}: matrix product {gflops:.0} GFLOP/s, copy {gbps:.1} GB/s"));
     }
-    if !args.json {
-        println!("device           ms processor   GFLOP/s    GB/s    share   compile  kernel");
-    }
+    say(&args, "device           ms processor   GFLOP/s    GB/s    share   compile  kernel");
     let mut rows = vec![];
     for entry in registry() {
         for case in (entry.bench)() {
@@ -200,6 +196,6 @@ fn main() -> Result<()> {
             rows.extend(kernels.iter().map(|kernel| Row::print(kernel, &devices, &ceilings, &args)));
         }
     }
-    summary(&rows, args.json);
+    summary(&rows).iter().for_each(|line| say(&args, line));
     Ok(())
 }

@@ -5,9 +5,9 @@ use std::time::Instant;
 use wavae::cpu::{Real, Strided, Threads};
 use wavae::gpu::{GpuExecutable, GpuStore};
 use wavae::lower::caps::Caps;
+use wavae::ops::Cost;
 use wavae::ops::matmul::Matmul;
 use wavae::ops::pointwise::{Map, arithmetic};
-use wavae::ops::Cost;
 use wavae::testing::{Gen, OpCase, lower_case};
 use wavae::{Device, Executable, Result, Store};
 
