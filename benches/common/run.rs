@@ -123,7 +123,10 @@ impl Run {
         let mut run = Self { spec, device, work, repeats: 1, first_ms: 0.0, samples: vec![] };
         run.sample()?;
         run.first_ms = start.elapsed().as_secs_f64() * 1e3;
-        let warm = (0..3).map(|_| run.sample()).collect::<Result<Vec<_>>>()?;
+        let mut warm = vec![run.sample()?];
+        while warm.len() < 3 && warm[0].ms < SAMPLE_SECONDS * 1e3 {
+            warm.push(run.sample()?);
+        }
         run.repeats = (SAMPLE_SECONDS * 1e3 / median(&warm).ms).ceil().clamp(1.0, 1000.0) as usize;
         Ok(run)
     }
