@@ -3,6 +3,7 @@
 #import "lib/grid.wgsl"
 #import "lib/finite.wgsl"
 #import "lib/clip.wgsl"
+#import "lib/global_norm.wgsl"
 
 const WG: u32 = 64u; // spec
 const PER: u32 = 1u; // spec: elements an invocation
@@ -12,13 +13,14 @@ struct Params {
     len: u32, // elements
     momentum: f32,
     weight_decay: f32,
+    sums: u32, // sums of squares
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> param: array<f32>; // (len)
 @group(0) @binding(2) var<storage, read_write> velocity: array<f32>; // (len)
 @group(0) @binding(3) var<storage, read> grad: array<f32>; // (len)
 @group(0) @binding(4) var<storage, read> hyper: array<f32>; // (4): rate, unused, unused, largest norm
-@group(0) @binding(5) var<storage, read> norm: array<f32>; // (1)
+@group(0) @binding(5) var<storage, read> squares: array<f32>; // (n): sums to the square of the gradients' norm
 
 @compute @workgroup_size(WG)
 fn main(
@@ -26,13 +28,14 @@ fn main(
     @builtin(num_workgroups) nwg: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    if !is_finite(norm[0]) {
+    let norm = global_norm(lane, p.sums);
+    if !is_finite(norm) {
         return;
     }
     let begin = group_index(wid, nwg) * (WG * PER);
     let end = min(p.len, begin + WG * PER);
     let rate = hyper[0];
-    let factor = clip_factor(norm[0], hyper[3]);
+    let factor = clip_factor(norm, hyper[3]);
     for (var i = begin + lane; i < end; i += WG) {
         let theta = param[i];
         let g = grad[i] * factor + p.weight_decay * theta;

@@ -22,12 +22,12 @@ fn train(
     }
     let numbers = g.input("hyper", TensorType::f32([4])).unwrap();
     let layout = g.layout();
-    let norm = append(&mut g, &layout, numbers).unwrap();
+    let squares = append(&mut g, &layout, numbers).unwrap();
     let mut memory = Memory::<f64>::new(&layout);
     let offsets = [layout.params[0].offset, layout.params[1].offset];
     let weights = memory.arenas.get_mut(&(Arena::Params, 0)).unwrap().real_mut();
     (weights[offsets[0]], weights[offsets[1]]) = (1.0, -2.0);
-    let mut interpreter = Interpreter::<f64>::new(&g, &[norm], &layout).unwrap();
+    let mut interpreter = Interpreter::<f64>::new(&g, &[squares], &layout).unwrap();
     let mut trace = vec![];
     for (t, grad) in grads.iter().enumerate() {
         interpreter.write_real("a.dx", &[grad[0].into()]).unwrap();
@@ -38,7 +38,7 @@ fn train(
         let padding: f64 = weights.iter().map(|x| x.abs()).sum();
         let pair = offsets.map(|at| weights[at]);
         assert_eq!(padding, pair[0].abs() + pair[1].abs(), "the padding between parameters stays zero");
-        trace.push((pair, interpreter.read_real(norm, &memory)[0]));
+        trace.push((pair, interpreter.read_real(squares, &memory).iter().sum::<f64>().sqrt()));
     }
     trace
 }

@@ -42,7 +42,7 @@ macro_rules! row {
 #[rustfmt::skip]
 fn table() -> Vec<Row> {
     vec![
-        row!("adam": optimizer::AdamParams { len, beta1, beta2, eps, weight_decay }),
+        row!("adam": optimizer::AdamParams { len, beta1, beta2, eps, weight_decay, sums }),
         row!("avg_pool": pool::PoolParams { len, height, width, out_height, out_width, channels, window, stride, scale }),
         row!("avg_pool_grad": pool::PoolParams { len, height, width, out_height, out_width, channels, window, stride, scale }),
         row!("concat": concat::ConcatParams { ends, len, row }),
@@ -64,7 +64,7 @@ fn table() -> Vec<Row> {
         row!("norm_track": norm::moments::TrackParams { channels, momentum, unbias }),
         row!("reduce": reduce::ReduceParams { keep, fold, outs, len, chunks, block, scale }),
         row!("reduce_second": reduce::SecondParams { outs, chunks, scale }),
-        row!("sgd": optimizer::SgdParams { len, momentum, weight_decay }),
+        row!("sgd": optimizer::SgdParams { len, momentum, weight_decay, sums }),
         row!("split_sum": matmul::SplitSumParams { len, splits }),
         row!("transpose": permute::TransposeParams { batch, rows, columns }),
         row!("transpose_walk": permute::TransposeParams { batch, rows, columns }),

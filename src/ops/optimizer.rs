@@ -13,12 +13,12 @@ use crate::cpu::{Real, Reference, View};
 use crate::error::{Error, Result};
 use crate::graph::{Arena, Graph, StoreLayout, Value};
 use crate::lower::caps::Caps;
-use crate::tensor::TensorType;
+use crate::tensor::{DType, TensorType};
 use crate::testing::{ErrorCase, Gen, OpCase, Tol};
 use rayon::prelude::*;
 
 /// Adam, in place. Inputs: parameters, first moments, second moments (all three updated), gradients, the step's numbers
-/// `F32[4]` (see [`Adam::hyper`]), the gradients' global norm (a scalar).
+/// `F32[4]` (see [`Adam::hyper`]), partial sums of all squared gradients `F32[n]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
     /// Decay of the first moments.
@@ -48,7 +48,7 @@ impl Adam {
 }
 
 /// Gradient descent with momentum, in place. Inputs: parameters, velocities (both updated), gradients, the step's numbers
-/// `F32[4]` (see [`Sgd::hyper`]), the gradients' global norm (a scalar).
+/// `F32[4]` (see [`Sgd::hyper`]), partial sums of all squared gradients `F32[n]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
     /// Momentum μ; 0 for plain descent.
@@ -88,6 +88,8 @@ pub struct AdamParams {
     pub eps: f32,
     /// See [`Adam`].
     pub weight_decay: f32,
+    /// Sums of squares.
+    pub sums: u32,
 }
 
 /// The parameters of `shaders/sgd.wgsl`.
@@ -100,6 +102,8 @@ pub struct SgdParams {
     pub momentum: f32,
     /// See [`Sgd`].
     pub weight_decay: f32,
+    /// Sums of squares.
+    pub sums: u32,
 }
 
 /// The parameters of `shaders/ema.wgsl`.
@@ -112,22 +116,21 @@ pub struct EmaParams {
     pub momentum: f32,
 }
 
-/// The type of `updated` tensors one after another, all like the first of the inputs; the numbers of the step and the norm
-/// close the list.
+/// The type of `updated` tensors one after another, all like the first of the inputs; the numbers of the step and the sums of
+/// squares close the list.
 fn infer(name: &str, updated: usize, inputs: &[TensorType]) -> Result<TensorType> {
-    let Some((tensors, [hyper, norm])) = inputs.split_last_chunk().filter(|(t, _)| t.len() == updated + 1) else {
-        let message = format!("takes {} tensors, the step's numbers and a norm: {inputs:?}", updated + 1);
+    let Some((tensors, [hyper, squares])) = inputs.split_last_chunk().filter(|(t, _)| t.len() == updated + 1) else {
+        let message = format!("takes {} tensors, the step's numbers and sums of squares: {inputs:?}", updated + 1);
         return Err(Error::shape(name, message));
     };
     let ty = TensorType::f32(tensors[0].shape.clone());
     if tensors.iter().any(|t| *t != ty) || ty.is_empty() {
         return Err(Error::shape(name, format!("{tensors:?} must be F32, not empty and all alike")));
     }
-    if *hyper != TensorType::f32([4]) || *norm != TensorType::f32([]) {
-        return Err(Error::shape(
-            name,
-            format!("the step's numbers must be F32[4] and the norm F32[]: {hyper}, {norm}"),
-        ));
+    let sums = squares.shape.rank() == 1 && squares.dtype == DType::F32 && !squares.is_empty();
+    if *hyper != TensorType::f32([4]) || !sums {
+        let message = format!("the step's numbers must be F32[4] and the sums of squares F32[n]: {hyper}, {squares}");
+        return Err(Error::shape(name, message));
     }
     Ok(TensorType::f32([updated * ty.len()]))
 }
@@ -144,8 +147,9 @@ fn traffic(inputs: &[TensorType], updated: usize, flops: u64) -> Cost {
     Cost { flops: inputs[0].len() as u64 * flops, bytes: (bytes(inputs) + bytes(&inputs[..updated])) as u64 }
 }
 
-/// What gradients are multiplied by; `None` where the norm is not finite.
-fn clip_factor<T: Real>(norm: T, largest: T) -> Option<T> {
+/// What gradients are multiplied by; `None` where their norm is not finite.
+fn clip_factor<T: Real>(squares: &[T], largest: T) -> Option<T> {
+    let norm = squares.iter().fold(T::ZERO, |sum, &x| sum + x).sqrt();
     let norm = norm.is_finite().then(|| norm + T::of(1e-6))?;
     Some(if largest > T::ZERO && norm > largest { largest / norm } else { T::ONE })
 }
@@ -174,7 +178,7 @@ impl Op for Adam {
     fn variants(&self, inputs: &[TensorType], _: &TensorType, _: &Caps) -> Vec<Lowering> {
         let Self { beta1, beta2, eps, weight_decay } = *self;
         let len = inputs[0].len();
-        let params = AdamParams { len: len as u32, beta1, beta2, eps, weight_decay };
+        let params = AdamParams { len: len as u32, beta1, beta2, eps, weight_decay, sums: inputs[5].len() as u32 };
         vec![Lowering::single("elements", over("adam", &params, len, 6))]
     }
     fn cost(&self, inputs: &[TensorType], _: &TensorType) -> Cost {
@@ -190,10 +194,10 @@ impl Reference for Adam {
         copied::<Self, T, 3>(self, inputs, out);
     }
     fn update<T: Real>(&self, leaves: &mut [&mut [T]], inputs: &[View<'_, T>]) -> bool {
-        let ([theta, m, v], [grad, hyper, norm]) = (leaves, inputs) else { return false };
+        let ([theta, m, v], [grad, hyper, squares]) = (leaves, inputs) else { return false };
         let (grad, hyper) = (grad.real(), hyper.real());
         let [beta1, beta2, eps, decay] = [self.beta1, self.beta2, self.eps, self.weight_decay].map(|x| T::of(x.into()));
-        let Some(factor) = clip_factor(norm.real()[0], hyper[3]) else { return true };
+        let Some(factor) = clip_factor(squares.real(), hyper[3]) else { return true };
         let (rate, correct1, correct2) = (hyper[0], T::ONE / hyper[1], T::ONE / hyper[2]);
         let blocks = (theta.par_chunks_mut(BLOCK).zip(m.par_chunks_mut(BLOCK)))
             .zip(v.par_chunks_mut(BLOCK).zip(grad.par_chunks(BLOCK)));
@@ -224,7 +228,8 @@ impl Op for Sgd {
     }
     fn variants(&self, inputs: &[TensorType], _: &TensorType, _: &Caps) -> Vec<Lowering> {
         let len = inputs[0].len();
-        let params = SgdParams { len: len as u32, momentum: self.momentum, weight_decay: self.weight_decay };
+        let (momentum, weight_decay, sums) = (self.momentum, self.weight_decay, inputs[4].len() as u32);
+        let params = SgdParams { len: len as u32, momentum, weight_decay, sums };
         let launch = over("sgd", &params, len, 5).spec("NESTEROV", self.nesterov);
         vec![Lowering::single("elements", launch)]
     }
@@ -241,10 +246,10 @@ impl Reference for Sgd {
         copied::<Self, T, 2>(self, inputs, out);
     }
     fn update<T: Real>(&self, leaves: &mut [&mut [T]], inputs: &[View<'_, T>]) -> bool {
-        let ([theta, velocity], [grad, hyper, norm]) = (leaves, inputs) else { return false };
+        let ([theta, velocity], [grad, hyper, squares]) = (leaves, inputs) else { return false };
         let (grad, hyper) = (grad.real(), hyper.real());
         let (momentum, decay) = (T::of(self.momentum.into()), T::of(self.weight_decay.into()));
-        let Some(factor) = clip_factor(norm.real()[0], hyper[3]) else { return true };
+        let Some(factor) = clip_factor(squares.real(), hyper[3]) else { return true };
         let blocks = theta.par_chunks_mut(BLOCK).zip(velocity.par_chunks_mut(BLOCK)).zip(grad.par_chunks(BLOCK));
         blocks.for_each(|((theta, velocity), grad)| {
             for ((theta, velocity), &grad) in theta.iter_mut().zip(velocity).zip(grad) {
@@ -315,8 +320,25 @@ impl Graph {
         self.sqrt(total)
     }
 
+    /// Partial sums of Σx² over all elements of all `tensors`, [n]: what an optimizer takes the global norm from.
+    ///
+    /// # Errors
+    /// [`Error::Graph`] where there are none.
+    fn squares(&mut self, tensors: &[Value]) -> Result<Value> {
+        let parts = |len: usize| [256, 64].into_iter().find(|parts| len.is_multiple_of(*parts) && len >= 4096 * parts);
+        if let Some((&[x], Some(parts))) = tensors.first().map(|&x| (tensors, parts(self.ty(x).len()))) {
+            let rows = self.reshape(x, [parts, self.ty(x).len() / parts])?;
+            let squares = self.square(rows)?;
+            return self.sum(squares, &[1]);
+        }
+        let norm = self.global_norm(tensors)?;
+        let square = self.square(norm)?;
+        self.reshape(square, [1])
+    }
+
     /// Appends one step of Adam on every parameter; all gradients must have been stored before. `hyper` is an input of type
-    /// `F32[4]` that the host writes from [`Adam::hyper`]. Returns the gradients' global norm before clipping.
+    /// `F32[4]` that the host writes from [`Adam::hyper`]. Returns partial sums of
+    /// the squared gradients before clipping, [n]: the root of their sum is the global norm.
     pub fn adam(&mut self, adam: Adam, layout: &StoreLayout, hyper: Value) -> Result<Value> {
         self.optimize(adam, &[Arena::Params, Arena::Moment1, Arena::Moment2], layout, hyper)
     }
@@ -333,13 +355,13 @@ impl Graph {
     ) -> Result<Value> {
         let shards = 0..layout.shards.len();
         let grads = shards.map(|s| self.arena(Arena::Grads, s, layout)).collect::<Result<Vec<_>>>()?;
-        let norm = self.global_norm(&grads)?;
+        let squares = self.squares(&grads)?;
         for (shard, &grad) in grads.iter().enumerate() {
             let mut inputs = updated.iter().map(|&a| self.arena(a, shard, layout)).collect::<Result<Vec<_>>>()?;
-            inputs.extend([grad, hyper, norm]);
+            inputs.extend([grad, hyper, squares]);
             self.apply(op.clone(), &inputs)?;
         }
-        Ok(norm)
+        Ok(squares)
     }
 
     /// Appends `state ← state + momentum·(batch − state)`.
@@ -352,9 +374,10 @@ const IN_PLACE: &str = "it updates leaves in place";
 const ADAM: Adam = Adam { beta1: 0.9, beta2: 0.99, eps: 1e-6, weight_decay: 0.1 };
 const SGD: Sgd = Sgd { momentum: 0.9, nesterov: true, weight_decay: 0.1 };
 
-/// The numbers of a step and the norm.
-fn step(numbers: [f32; 4], norm: f32) -> [Gen; 2] {
-    [Gen::Values([4].into(), numbers.to_vec()), Gen::Values([].into(), vec![norm])]
+/// The numbers of a step, and `n` sums of squares whose total is `norm`².
+fn step(numbers: [f32; 4], norm: f32, n: usize) -> [Gen; 2] {
+    let share = |k: usize| norm * norm * 2.0 * (k as f32 + 0.5) / (n * n) as f32;
+    [Gen::Values([4].into(), numbers.to_vec()), Gen::Values([n].into(), (0..n).map(share).collect())]
 }
 
 pub(super) fn cases() -> Vec<OpCase> {
@@ -369,13 +392,14 @@ pub(super) fn cases() -> Vec<OpCase> {
         (65, 0.5, f32::NAN, "NaN"),
         (65, 0.0, f32::INFINITY, "infinite"),
     ];
-    for (len, largest, norm, name) in list {
+    for (k, (len, largest, norm, name)) in list.into_iter().enumerate() {
+        let sums = [1, 7, 64, 65, 256, 3][k];
         let n = || Gen::normal([len]);
         let tensors = [n(), n(), Gen::uniform([len], 0.01, 2.0), n()];
-        let inputs = [&tensors[..], &step(ADAM.hyper(0.02, 3, largest), norm)].concat();
+        let inputs = [&tensors[..], &step(ADAM.hyper(0.02, 3, largest), norm, sums)].concat();
         cases.push(OpCase::new(format!("adam {name}"), ADAM, inputs).tol(tol).no_grad(IN_PLACE));
         for nesterov in [false, true] {
-            let inputs = [&[n(), n(), n()][..], &step(Sgd::hyper(0.05, largest), norm)].concat();
+            let inputs = [&[n(), n(), n()][..], &step(Sgd::hyper(0.05, largest), norm, sums)].concat();
             let op = Sgd { nesterov, ..SGD };
             cases.push(OpCase::new(format!("sgd {name} {nesterov}"), op, inputs).tol(tol).no_grad(IN_PLACE));
         }
@@ -392,19 +416,18 @@ pub(super) fn cases() -> Vec<OpCase> {
 
 pub(super) fn errors() -> Vec<ErrorCase> {
     let f = |len: usize| TensorType::f32([len]);
-    let scalar = TensorType::f32([]);
     vec![
         ErrorCase::new(ADAM, [f(3), f(3), f(3), f(3)], "takes 4 tensors"),
-        ErrorCase::new(ADAM, [f(3), f(3), f(4), f(3), f(4), scalar.clone()], "all alike"),
-        ErrorCase::new(ADAM, [f(3), f(3), f(3), f(3), f(2), scalar.clone()], "must be F32[4]"),
-        ErrorCase::new(SGD, [f(3), f(3), TensorType::u32([3]), f(4), scalar], "all alike"),
-        ErrorCase::new(SGD, [f(3), f(3), f(3), f(4), f(1)], "the norm F32[]"),
+        ErrorCase::new(ADAM, [f(3), f(3), f(4), f(3), f(4), f(1)], "all alike"),
+        ErrorCase::new(ADAM, [f(3), f(3), f(3), f(3), f(2), f(1)], "must be F32[4]"),
+        ErrorCase::new(SGD, [f(3), f(3), TensorType::u32([3]), f(4), f(1)], "all alike"),
+        ErrorCase::new(SGD, [f(3), f(3), f(3), f(4), TensorType::f32([])], "the sums of squares F32[n]"),
         ErrorCase::new(Ema { momentum: 0.1 }, [f(3), f(4)], "two F32 tensors of one shape"),
     ]
 }
 
 pub(super) fn bench() -> Vec<OpCase> {
     let n = || Gen::normal([4 << 20]);
-    let inputs = [&[n(), n(), Gen::uniform([4 << 20], 0.01, 2.0), n()][..], &step(ADAM.hyper(1e-3, 10, 1.0), 3.0)];
+    let inputs = [&[n(), n(), Gen::uniform([4 << 20], 0.01, 2.0), n()][..], &step(ADAM.hyper(1e-3, 10, 1.0), 3.0, 64)];
     vec![OpCase::new("adam 4 Mi", ADAM, inputs.concat()).no_grad(IN_PLACE)]
 }

@@ -21,7 +21,7 @@ impl Default for Optimizer {
 }
 
 impl Optimizer {
-    /// Appends the update of every shard and returns the global gradient norm. The step's numbers are the input
+    /// Appends the update of every shard and returns partial sums of the squared gradients, \[n\]. The step's numbers are the input
     /// `optimizer`, `F32` \[4\]. An update whose gradient norm is not finite is skipped, so that weights survive a bad step.
     pub fn update(&self, g: &mut Graph, layout: &StoreLayout) -> Result<Value> {
         let hyper = g.input("optimizer", TensorType::f32([4]))?;

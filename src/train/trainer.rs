@@ -79,7 +79,8 @@ pub struct Trainer {
     recent: VecDeque<(u64, Vec<(String, Array)>)>,
 }
 
-/// The graph of a training step, and the figures that are watched: loss, ELBO, reconstruction, KL, gradient norm.
+/// The graph of a training step, and the figures that are watched: loss, ELBO, reconstruction, KL, and sums whose
+/// total is the square of the gradient norm.
 fn describe(vae: &Vae, source: &Source, config: &Config) -> Result<(Graph, Vec<Value>)> {
     let mut graph = Graph::new();
     let x = source.batch(&mut graph, config.batch)?;
@@ -90,8 +91,8 @@ fn describe(vae: &Vae, source: &Source, config: &Config) -> Result<(Graph, Vec<V
         graph.store_grad(param, grad)?;
     }
     let layout = graph.layout();
-    let norm = config.optimizer.update(&mut graph, &layout)?;
-    Ok((graph, vec![terms.loss, terms.elbo, terms.reconstruction, terms.kl, norm]))
+    let squares = config.optimizer.update(&mut graph, &layout)?;
+    Ok((graph, vec![terms.loss, terms.elbo, terms.reconstruction, terms.kl, squares]))
 }
 
 impl Trainer {
@@ -231,6 +232,8 @@ impl Trainer {
         let mut records = vec![];
         for (step, arrays) in self.exe.collect(&self.watched, wait)? {
             let figure = |k: usize| arrays[k].as_f32().first().copied().unwrap_or(f32::NAN);
+            let squares = arrays[4].as_f32().iter().map(|&x| f64::from(x)).sum::<f64>();
+            let grad_norm = squares.sqrt() as f32;
             let record = Record {
                 kind: "train",
                 step,
@@ -240,9 +243,9 @@ impl Trainer {
                 reconstruction: figure(2),
                 kl: figure(3),
                 beta: self.config.beta.at(step - 1),
-                grad_norm: Some(figure(4)),
+                grad_norm: Some(grad_norm),
             };
-            let finite = (0..arrays.len()).all(|k| figure(k).is_finite());
+            let finite = (0..4).all(|k| figure(k).is_finite()) && grad_norm.is_finite();
             let inputs = self.recent.iter().find(|(s, _)| *s == step).map(|(_, inputs)| inputs.clone());
             self.recent.retain(|(s, _)| *s > step);
             if !finite && self.config.non_finite == OnNonFinite::Abort {
