@@ -205,6 +205,19 @@ fn array_of(ty: &TensorType, bytes: &[u8]) -> Result<Array> {
     Array::new(ty.shape.clone(), data)
 }
 
+/// Bytes that running `graph` would take ([`Executable::planned_bytes`]), without compiling it.
+///
+/// # Errors
+/// As [`Executable::compile`].
+pub fn planned_bytes(device: &Device, store: &Store, graph: &Graph, roots: &[Value]) -> Result<u64> {
+    Ok(match device {
+        Device::Gpu(gpu) => lower(graph, roots, &store.layout, &Options::new(gpu.caps()))?.report.total_bytes(),
+        Device::Cpu => {
+            Interpreter::<f32>::new(graph, roots, &store.layout)?.slot_bytes() as u64 + store.allocated_bytes()
+        }
+    })
+}
+
 /// A graph compiled for a device: write inputs, run, read values.
 pub struct Executable {
     roots: Vec<(Value, TensorType)>,

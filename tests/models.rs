@@ -4,12 +4,13 @@
 mod common;
 
 use common::models::{Model, Objective, conv, conv_with, mlp, mlp_with, resident, residual};
-use wavae::Device;
-use wavae::graph::Arena;
+use wavae::device::planned_bytes;
+use wavae::graph::{Arena, Recompute};
 use wavae::nn::Activation;
 use wavae::rng::{Philox, normal};
 use wavae::train::{Config, Trainer};
-use wavae::vae::DiagonalGaussian;
+use wavae::vae::{DiagonalGaussian, zoo};
+use wavae::{Device, Store};
 
 fn gpu() -> Device {
     Device::Gpu(common::gpu())
@@ -23,7 +24,11 @@ const EPS: f64 = 1.0 / (1 << 24) as f64;
 /// other orders, and its elementary functions are up to 17 ulp off where Rust's are below 1, so it may err 8·E + 32·ε·S.
 /// A wrong term, index or slot errs by about S, which is 10⁴ times as much or more.
 fn gradients(model: &Model, batch: usize) {
-    let objective = Objective::new(model, batch).unwrap();
+    near_exact(&Objective::new(model, batch).unwrap(), model.name);
+}
+
+/// See [`gradients`].
+fn near_exact(objective: &Objective, name: &str) {
     let exact = objective.interpret::<f64>().unwrap();
     let cpu = objective.interpret::<f32>().unwrap();
     for fuse in [true, false] {
@@ -41,7 +46,65 @@ fn gradients(model: &Model, batch: usize) {
                 worst = worst.max(off / bound);
             }
         }
-        println!("{}: fuse {fuse}: worst error is {worst:.3} of its bound", model.name);
+        println!("{name}: fuse {fuse}: worst error is {worst:.3} of its bound");
+    }
+}
+
+/// Computing forward values again changes no gradient and no running statistic: in f64 not by a bit, and a device stays
+/// within its bound.
+#[test]
+fn checkpointed_gradients_are_the_plain_ones() {
+    for (model, batch) in [(mlp(), 9), (conv(), 7), (residual(), 5)] {
+        let plain = Objective::new(&model, batch).unwrap();
+        let exact = plain.interpret::<f64>().unwrap();
+        for recompute in [Recompute::Cheap, Recompute::Segments] {
+            let objective = Objective::with(&model, batch, recompute).unwrap();
+            let more = objective.graph.nodes().len() - plain.graph.nodes().len();
+            assert!(more > 2, "{}: {recompute} computes {more} nodes again", model.name);
+            assert!(objective.interpret::<f64>().unwrap() == exact, "{}: {recompute}", model.name);
+            near_exact(&objective, model.name);
+        }
+    }
+}
+
+/// Training with running statistics: on the CPU the same weights, bit by bit; on a device it learns the same.
+#[test]
+fn checkpointed_training_is_the_plain_one() {
+    let model = conv();
+    let run = |device: &Device, recompute| {
+        let config = Config { steps: 5, batch: 8, recompute, ..Config::default() };
+        let mut trainer = Trainer::new(device, &model.vae, &resident(model.image, 37), model.image, config).unwrap();
+        trainer.advance_many(5).unwrap();
+        let losses: Vec<f32> = trainer.records(true).unwrap().iter().map(|r| r.loss).collect();
+        let read = |(name, _): (String, _)| trainer.store().read(&name).unwrap().as_f32().to_vec();
+        let weights: Vec<Vec<f32>> = trainer.store().weights().into_iter().map(read).collect();
+        assert_eq!(trainer.plan().contains("computed again"), recompute != Recompute::Nothing, "{}", trainer.plan());
+        (losses, weights)
+    };
+    for recompute in [Recompute::Cheap, Recompute::Segments] {
+        assert!(run(&Device::Cpu, recompute) == run(&Device::Cpu, Recompute::Nothing), "{recompute}");
+        let (device, cpu) = (run(&gpu(), recompute).0, run(&Device::Cpu, Recompute::Nothing).0);
+        assert!(device.iter().zip(&cpu).all(|(a, b)| (a - b).abs() < 1e-3 * b.abs()), "{device:?} {cpu:?}");
+    }
+}
+
+/// At the size of real work the plan shrinks, on the device and on the CPU.
+#[test]
+fn checkpointing_saves_memory() {
+    let vae = zoo::conv_celeba64();
+    let model = Model { name: "W2", vae, image: [64, 64, 3] };
+    for (device, arenas) in [(Device::Cpu, 4), (gpu(), 2)] {
+        let bytes = |recompute| {
+            let Objective { graph, terms, .. } = Objective::with(&model, 16, recompute).unwrap();
+            let store = Store::new(&device, &[&graph]).unwrap();
+            planned_bytes(&device, &store, &graph, &[terms.loss]).unwrap() - arenas * 4 * 2_958_144
+        };
+        let plain = bytes(Recompute::Nothing);
+        for recompute in [Recompute::Cheap, Recompute::Segments] {
+            let bytes = bytes(recompute);
+            println!("{device}: {recompute}: {plain} → {bytes} bytes beside the arenas");
+            assert!(bytes < plain * 9 / 10, "{device}: {recompute}: {plain} → {bytes}");
+        }
     }
 }
 

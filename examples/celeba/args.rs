@@ -3,6 +3,7 @@
 use crate::common::not_negative;
 use clap::Parser;
 use std::path::PathBuf;
+use wavae::graph::Recompute;
 
 /// Train a convolutional VAE on faces: samples, reconstructions, interpolations, traversals and the smile vector.
 ///
@@ -49,6 +50,9 @@ pub struct Args {
     /// First measure every kernel variant on this device and keep the fastest for this and later runs
     #[arg(long)]
     pub tune: bool,
+    /// What the backward pass computes again instead of keeping it, to save memory: nothing, cheap or segments
+    #[arg(long, default_value = "nothing", value_name = "WHAT")]
+    pub checkpoint: Recompute,
     /// Continue from these weights
     #[arg(long, value_name = "FILE.safetensors")]
     pub load: Option<PathBuf>,

@@ -51,6 +51,7 @@ fn run(args: &Args) -> Result<()> {
         clip: 50_000.0, // a guard: ordinary steps stay below
         optimizer: Optimizer::Adam(Adam { beta2: 0.99, ..Adam::default() }),
         validate_every: (steps / 5).max(1),
+        recompute: args.checkpoint,
         ..Config::default()
     };
     let vae = model::model(args.latent as usize, args.width as usize, args.sigma);

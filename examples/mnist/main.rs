@@ -51,6 +51,7 @@ fn run(args: &Args) -> Result<()> {
         beta: Beta::Linear { to: args.beta, steps: steps / 10 },
         clip: 1000.0,
         validate_every: (steps / 5).max(1),
+        recompute: args.checkpoint,
         ..Config::default()
     };
     let vae = model::model(args.latent as usize, height, width);

@@ -4,6 +4,7 @@
 //! append forward nodes; [`autodiff`](Graph::grad) appends backward nodes; nothing here knows kernels, memory or devices.
 
 mod autodiff;
+mod checkpoint;
 pub mod fuse;
 mod layout;
 mod simplify;
@@ -14,6 +15,7 @@ use crate::tensor::{Shape, TensorType};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use checkpoint::Recompute;
 pub use layout::{Arena, ParamRange, StoreLayout};
 
 /// A node of a graph, by index.

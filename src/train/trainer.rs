@@ -4,9 +4,9 @@ use super::diagnose::first_non_finite;
 use super::source::Feed;
 use super::{Beta, Evaluator, Figures, Metrics, Optimizer, Progress, Rate, Record, Source};
 use crate::data::ImageSet;
-use crate::device::{Device, Executable, Store};
+use crate::device::{Device, Executable, Store, planned_bytes};
 use crate::error::{Error, Result};
-use crate::graph::{Def, Graph, Value};
+use crate::graph::{Def, Graph, Recompute, Value};
 use crate::nn::Mode;
 use crate::tensor::Array;
 use crate::tune;
@@ -45,6 +45,8 @@ pub struct Config {
     pub validate_every: u64,
     /// Non-finite values.
     pub non_finite: OnNonFinite,
+    /// Forward values that the backward pass computes again, which trades memory for time.
+    pub recompute: Recompute,
 }
 
 impl Default for Config {
@@ -59,6 +61,7 @@ impl Default for Config {
             clip: 0.0,
             validate_every: 0,
             non_finite: OnNonFinite::Abort,
+            recompute: Recompute::Nothing,
         }
     }
 }
@@ -69,6 +72,7 @@ pub struct Trainer {
     graph: Graph,
     store: Store,
     exe: Executable,
+    plan: String,
     feed: Feed,
     evaluator: Evaluator,
     /// As [`describe`] lists them.
@@ -86,7 +90,13 @@ fn describe(vae: &Vae, source: &Source, config: &Config) -> Result<(Graph, Vec<V
     let x = source.batch(&mut graph, config.batch)?;
     let terms = vae.terms(&mut graph, x, Mode::Train)?;
     let params = graph.params();
-    let grads = graph.grad(terms.loss, &params)?;
+    let forward = graph.nodes().len();
+    let mut grads = graph.grad(terms.loss, &params)?;
+    if config.recompute != Recompute::Nothing {
+        let (checkpointed, map) = graph.checkpoint(forward, config.recompute);
+        graph = checkpointed;
+        grads.iter_mut().for_each(|grad| *grad = map[grad.index()]);
+    }
     for (&param, &grad) in params.iter().zip(&grads) {
         graph.store_grad(param, grad)?;
     }
@@ -107,10 +117,20 @@ impl Trainer {
         let store = Store::new(device, &[&graph, bound, decode])?;
         store.init(&graph, config.seed)?;
         let exe = Executable::compile(device, &store, &graph, &watched)?;
+        let mut plan = exe.plan().to_string();
+        if config.recompute != Recompute::Nothing {
+            let plain = Config { recompute: Recompute::Nothing, ..config };
+            let (plain, watched) = describe(vae, source, &plain)?;
+            let before = planned_bytes(device, &store, &plain, &watched)? as f64;
+            let (mib, after) = (f64::from(1 << 20), exe.planned_bytes() as f64);
+            let nodes = graph.nodes().len() - plain.nodes().len();
+            plan += &format!("\n      checkpointing ({}): ", config.recompute);
+            plan += &format!("{nodes} nodes computed again, {:.1} → {:.1} MiB", before / mib, after / mib);
+        }
         evaluator.compile(device, &store)?;
         let feed = source.open(&store, config.batch, config.seed)?;
         let recent = VecDeque::new();
-        Ok(Self { config, graph, store, exe, feed, evaluator, watched, step: 0, start: Instant::now(), recent })
+        Ok(Self { config, graph, store, exe, plan, feed, evaluator, watched, step: 0, start: Instant::now(), recent })
     }
     /// Measures the kernel variants that training and evaluating this model can run with on `device`, and keeps the fastest
     /// for every [`Trainer::new`] from now on ([`tune::tune`]). `say` is told of each as it is done.
@@ -136,7 +156,7 @@ impl Trainer {
     }
     /// The plan of the training step, in words.
     pub fn plan(&self) -> &str {
-        self.exe.plan()
+        &self.plan
     }
     /// The compiled training step.
     pub fn executable(&self) -> &Executable {

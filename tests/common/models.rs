@@ -7,7 +7,7 @@ use wavae::cpu::{Buffer, Interpreter, Memory, Scalar};
 use wavae::data::ImageSet;
 use wavae::error::Result;
 use wavae::gpu::{GpuExecutable, GpuStore};
-use wavae::graph::{Arena, Def, Graph, ParamRange, StoreLayout, Value};
+use wavae::graph::{Arena, Def, Graph, ParamRange, Recompute, StoreLayout, Value};
 use wavae::lower::program::{BufferKey, Place};
 use wavae::lower::{Options, lower};
 use wavae::nn::{
@@ -156,14 +156,21 @@ pub struct Objective {
 impl Objective {
     /// The objective over a batch of floats in [0, 1], weights drawn as training does.
     pub fn new(model: &Model, batch: usize) -> Result<Self> {
+        Self::with(model, batch, Recompute::Nothing)
+    }
+
+    /// With forward values computed again by the backward pass.
+    pub fn with(model: &Model, batch: usize, recompute: Recompute) -> Result<Self> {
         let [h, w, c] = model.image;
         let mut graph = Graph::new();
         let x = graph.input("x", TensorType::f32([batch, h, w, c]))?;
         let terms = model.vae.terms(&mut graph, x, Mode::Train)?;
         let params = graph.params();
+        let forward = graph.nodes().len();
         let grads = graph.grad(terms.loss, &params)?;
+        let (mut graph, map) = graph.checkpoint(forward, recompute);
         for (&param, &grad) in params.iter().zip(&grads) {
-            graph.store_grad(param, grad)?;
+            graph.store_grad(param, map[grad.index()])?;
         }
         let store = Store::new(&Device::Cpu, &[&graph])?;
         store.init(&graph, 3)?;
