@@ -40,7 +40,8 @@ pub fn wgsl(chain: &Chain, place: Place, group: usize) -> (String, Vec<u8>) {
         let _ = writeln!(text, "#import \"pointwise/{name}.wgsl\"");
     }
     let mut terms: Vec<[u32; 4]> = vec![];
-    let reads: Vec<String> = chain.access.iter().map(|a| index(a, name, chain.shape.len(), &mut terms)).collect();
+    let at = |access: &Access, terms: &mut _| index(access, name, chain.shape.len(), terms);
+    let reads: Vec<(usize, String)> = chain.reads.iter().map(|(k, access)| (*k, at(access, &mut terms))).collect();
     if !terms.is_empty() {
         let count = terms.len();
         let _ = writeln!(text, "struct {name}_params {{ terms: array<vec4<u32>, {count}> }}");
@@ -58,8 +59,8 @@ pub fn wgsl(chain: &Chain, place: Place, group: usize) -> (String, Vec<u8>) {
         Place::Prologue => "fn load(i: u32) -> f32 {\n",
         Place::Epilogue => "fn epilogue(acc: f32, i: u32) -> f32 {\n",
     });
-    for (k, read) in reads.iter().enumerate() {
-        let _ = writeln!(text, "    let x{k} = {name}_x{k}[{read}];");
+    for (k, (input, at)) in reads.iter().enumerate() {
+        let _ = writeln!(text, "    let x{k} = {name}_x{input}[{at}];");
     }
     for (k, link) in chain.links.iter().enumerate() {
         let args: Vec<String> =
@@ -76,7 +77,7 @@ pub fn wgsl(chain: &Chain, place: Place, group: usize) -> (String, Vec<u8>) {
 fn variable(arg: Arg) -> String {
     match arg {
         Arg::Acc => "acc".into(),
-        Arg::Input(k) => format!("x{k}"),
+        Arg::Read(k) => format!("x{k}"),
         Arg::Link(k) => format!("t{k}"),
     }
 }
@@ -92,6 +93,12 @@ fn index(access: &Access, name: &str, len: usize, terms: &mut Vec<[u32; 4]>) -> 
         Access::Full => return "i".into(),
         Access::Scalar => return "0u".into(),
         Access::Terms(list) => list,
+        Access::Shifted { by, terms: list } => {
+            let k = terms.len();
+            terms.push([*by as u32, 0, 0, 0]);
+            let rest = index(&Access::Terms(list.clone()), name, len, terms);
+            return format!("{name}.terms[{k}].x + {rest}");
+        }
     };
     let one = |term: &Term, terms: &mut Vec<[u32; 4]>| {
         let k = terms.len();

@@ -29,7 +29,7 @@ use crate::lower::caps::Caps;
 use crate::tensor::TensorType;
 use std::fmt::Debug;
 
-pub use pointwise::Pointwise;
+pub use pointwise::{Access, Pointwise};
 pub use registry::{OpEntry, registry};
 
 /// What an op's gradient rule is given.
@@ -68,6 +68,12 @@ pub trait Op: Debug + Send + Sync + Evaluate + 'static {
 
     /// The function of an op that maps (broadcast) elements to elements, which `fuse` chains.
     fn pointwise(&self) -> Option<Pointwise> {
+        None
+    }
+
+    /// Which element of input 0 each element of the output is, for an op that does nothing else: a chain then reads input 0
+    /// there, and no kernel runs.
+    fn view(&self, _inputs: &[TensorType]) -> Option<Access> {
         None
     }
 

@@ -3,8 +3,9 @@
 //! With a tensor seen as [outer, axis, inner]: slice is y[o, k, i] = x[o, start + k, i]; embed is y[o, start + k, i] =
 //! x[o, k, i] and 0 elsewhere. Each is the other's gradient.
 
+use super::pointwise::Term;
 use super::view::{self, Run, around, elementwise};
-use super::{Bind, Lowering, Op, Vjp};
+use super::{Access, Bind, Lowering, Op, Vjp};
 use crate::cpu::{Real, Reference, View};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
@@ -64,6 +65,14 @@ impl Op for Slice {
         let stride = inputs[0].dims()[self.axis] * inner;
         let runs = [Run { extent: size, stride: 1 }, Run { extent: outer, stride }];
         vec![view::lowering("strided", &runs, self.start * inner, out.len())]
+    }
+    fn view(&self, inputs: &[TensorType]) -> Option<Access> {
+        let (outer, inner) = around(inputs[0].dims(), self.axis);
+        let size = (self.end - self.start) * inner;
+        let rows = Term { div: size, modulo: outer, stride: inputs[0].dims()[self.axis] * inner };
+        let row = Term { div: 1, modulo: size, stride: 1 };
+        let terms = if outer == 1 { vec![row] } else { vec![row, rows] };
+        Some(Access::Shifted { by: self.start * inner, terms })
     }
     fn takes_epilogue(&self) -> bool {
         true

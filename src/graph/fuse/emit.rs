@@ -10,7 +10,8 @@ use std::collections::HashMap;
 pub(super) fn step(units: &Units<'_>, u: usize) -> Option<Step> {
     let (g, unit) = (units.g, &units.units[u]);
     let head = unit.after.iter().copied().max();
-    let Some(heavy) = unit.heavy else {
+    let alone = (unit.after.len() == 1).then(|| unit.after[0]).filter(|&i| units.view(i).is_some());
+    let Some(heavy) = unit.heavy.or(alone) else {
         let needed = unit.after.iter().copied().filter(|&i| units.is_needed(i)).max().or(head)?;
         let epilogue = Some(chain(units, unit, Side::After, needed));
         let out = Value::at(needed);
@@ -23,7 +24,7 @@ pub(super) fn step(units: &Units<'_>, u: usize) -> Option<Step> {
     }
     let input = node.inputs.first().map_or(heavy, |&v| units.base(v));
     let prologue = (!unit.before.is_empty()).then(|| chain(units, unit, Side::Before, input));
-    let needed = unit.after.iter().copied().filter(|&i| units.is_needed(i)).max().or(head);
+    let needed = unit.after.iter().copied().filter(|&i| units.is_needed(i)).max().or(head).filter(|_| alone.is_none());
     let epilogue = needed.map(|needed| chain(units, unit, Side::After, needed));
     let out = Value::at(needed.unwrap_or(heavy));
     Some(Step { op: node.op().cloned(), node: Value::at(heavy), inputs: node.inputs.clone(), prologue, epilogue, out })
@@ -34,7 +35,7 @@ fn chain(units: &Units<'_>, unit: &Unit, side: Side, result: usize) -> Chain {
     let mut members = unit.chain(side).clone();
     members.sort_unstable();
     let acc = unit.heavy.filter(|_| side == Side::After);
-    let mut writer = Writer { units, acc, known: HashMap::new(), inputs: vec![], access: vec![], links: vec![] };
+    let mut writer = Writer { units, acc, known: HashMap::new(), inputs: vec![], reads: vec![], links: vec![] };
     for &m in &members {
         writer.link(m);
     }
@@ -45,8 +46,8 @@ fn chain(units: &Units<'_>, unit: &Unit, side: Side, result: usize) -> Chain {
     let arg = |i: usize| (Value::at(i), if acc == Some(i) { Arg::Acc } else { writer.known[&i] });
     let stores = stored.map(arg).collect();
     let shape = units.g.nodes()[*members.first().unwrap_or(&result)].ty.shape.clone();
-    let Writer { inputs, access, links, .. } = writer;
-    Chain { shape, inputs, access, links, result: result_arg, stores }
+    let Writer { inputs, reads, links, .. } = writer;
+    Chain { shape, inputs, reads, links, result: result_arg, stores }
 }
 
 struct Writer<'a> {
@@ -55,7 +56,7 @@ struct Writer<'a> {
     /// Links of members and of inline nodes.
     known: HashMap<usize, Arg>,
     inputs: Vec<Value>,
-    access: Vec<Access>,
+    reads: Vec<(usize, Access)>,
     links: Vec<Link>,
 }
 
@@ -66,6 +67,11 @@ impl Writer<'_> {
             return known;
         }
         let node = &self.units.g.nodes()[i];
+        if let Some(access) = self.units.view(i) {
+            let arg = self.input(self.units.base(node.inputs[0]), access);
+            self.known.insert(i, arg);
+            return arg;
+        }
         let args = node.inputs.iter().map(|&v| self.arg(v, i)).collect();
         if let Some(f) = node.op().and_then(|op| op.pointwise()) {
             self.links.push(Link { f, args });
@@ -92,13 +98,21 @@ impl Writer<'_> {
             1 => Access::Scalar, // also where the reader is a single number evaluated at every element
             _ => Access::of(g.shape(v), &g.nodes()[reader].ty.shape),
         };
+        self.input(base, access)
+    }
+
+    /// External input `base`, read by `access`.
+    fn input(&mut self, base: usize, access: Access) -> Arg {
         let base = Value::at(base);
-        let known = (0..self.inputs.len()).find(|&k| self.inputs[k] == base && self.access[k] == access);
-        let k = known.unwrap_or_else(|| {
+        let input = self.inputs.iter().position(|&v| v == base).unwrap_or_else(|| {
             self.inputs.push(base);
-            self.access.push(access);
             self.inputs.len() - 1
         });
-        Arg::Input(k)
+        let read = (input, access);
+        let k = self.reads.iter().position(|r| *r == read).unwrap_or_else(|| {
+            self.reads.push(read);
+            self.reads.len() - 1
+        });
+        Arg::Read(k)
     }
 }

@@ -39,7 +39,7 @@ fn into_reader(units: &mut Units<'_>, chain: usize, store: bool) {
         if !store && (rooted || readers.iter().any(|&(_, c)| units.unit_of[c] != Some(reader))) {
             return;
         }
-        let side = match units.is_pointwise(c) {
+        let side = match units.is_link(c) {
             true if units.units[reader].before.contains(&c) => Side::Before,
             true => Side::After,
             false if takes_as_prologue(units, c, i) => Side::Before,
@@ -101,7 +101,8 @@ fn beside_sibling(units: &mut Units<'_>, chain: usize) {
     let walked = walk(units, &unit.after);
     for shared in units.externals(&unit, Side::After).into_iter().rev() {
         let small = units.len(shared) <= SMALL;
-        if (units.is_root[shared] && !small) || walked != Some(units.len(shared)) || units.is_leaf(shared) {
+        let same = walked == Some(units.len(shared));
+        if units.is_leaf(shared) || !(small || same && !units.is_root[shared]) {
             continue;
         }
         let mut others: Vec<usize> = units.readers(shared).into_iter().filter_map(|c| units.unit_of[c]).collect();

@@ -23,8 +23,8 @@ pub const MAX_STORAGE: usize = 7;
 pub enum Arg {
     /// The heavy kernel's own result at this element.
     Acc,
-    /// External input k of the chain.
-    Input(usize),
+    /// Read k of the chain.
+    Read(usize),
     /// The result of link k.
     Link(usize),
 }
@@ -45,8 +45,8 @@ pub struct Chain {
     pub shape: Shape,
     /// Tensors it reads from memory.
     pub inputs: Vec<Value>,
-    /// How each is read.
-    pub access: Vec<Access>,
+    /// Which of them is read, and how.
+    pub reads: Vec<(usize, Access)>,
     /// The functions, in order.
     pub links: Vec<Link>,
     /// What it yields to the kernel.
@@ -59,8 +59,8 @@ impl Chain {
     /// The chain that only reads `value`.
     pub fn read(g: &Graph, value: Value) -> Self {
         let shape = g.shape(value).clone();
-        let (inputs, access) = (vec![value], vec![Access::Full]);
-        Self { shape, inputs, access, links: vec![], result: Arg::Input(0), stores: vec![] }
+        let (inputs, reads) = (vec![value], vec![(0, Access::Full)]);
+        Self { shape, inputs, reads, links: vec![], result: Arg::Read(0), stores: vec![] }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::MAX_STORAGE;
 use crate::graph::{Arena, Def, Graph, Value};
-use crate::ops::Op;
+use crate::ops::{Access, Op};
+use crate::tensor::TensorType;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
@@ -87,7 +88,7 @@ impl<'a> Units<'a> {
         let own: Vec<usize> = steps.into_iter().filter(|&i| !units.inline[i]).collect();
         for &i in &own {
             units.unit_of[i] = Some(units.units.len());
-            let unit = match units.is_pointwise(i) {
+            let unit = match units.is_pointwise(i) || (enabled && units.is_link(i)) {
                 true => Unit { after: vec![i], ..Unit::default() },
                 false => Unit { heavy: Some(i), ..Unit::default() },
             };
@@ -100,8 +101,17 @@ impl<'a> Units<'a> {
     pub fn op(&self, i: usize) -> Option<&'a Arc<dyn Op>> {
         self.g.nodes()[i].op()
     }
-    pub fn is_pointwise(&self, i: usize) -> bool {
+    fn is_pointwise(&self, i: usize) -> bool {
         self.op(i).is_some_and(|op| op.pointwise().is_some())
+    }
+    /// Whether chains evaluate `i`: a pointwise node, or one that only picks elements of its input.
+    pub fn is_link(&self, i: usize) -> bool {
+        self.is_pointwise(i) || self.view(i).is_some()
+    }
+    /// Which elements of its input `i` is.
+    pub fn view(&self, i: usize) -> Option<Access> {
+        let types: Vec<TensorType> = self.g.nodes()[i].inputs.iter().map(|&v| self.g.ty(v).clone()).collect();
+        self.op(i)?.view(&types)
     }
     /// Whether nothing computes `i`: the host, the store or an earlier run does.
     pub fn is_leaf(&self, i: usize) -> bool {
@@ -230,7 +240,9 @@ impl<'a> Units<'a> {
         let reads = [Side::Before, Side::After].map(|side| self.externals(unit, side));
         let taken = usize::from(!unit.before.is_empty());
         let op: Vec<usize> = unit.heavy.iter().flat_map(|&h| self.inputs(h).skip(taken)).collect();
-        if unit.nodes().any(|i| op.contains(&i) || reads.iter().any(|reads| reads.contains(&i))) {
+        let picked = |i: usize| self.view(i).and_then(|_| self.inputs(i).next());
+        let elsewhere: Vec<usize> = unit.nodes().filter(|&i| unit.heavy != Some(i)).filter_map(picked).collect();
+        if unit.nodes().any(|i| op.contains(&i) || elsewhere.contains(&i) || reads.iter().any(|r| r.contains(&i))) {
             return false;
         }
         let inside = |c: &usize| self.unit_of[*c].is_some_and(|u| parts.contains(&u));

@@ -196,6 +196,13 @@ pub enum Access {
     Scalar,
     /// Element `Σ (i / div % modulo) · stride`.
     Terms(Vec<Term>),
+    /// The same, `by` further on.
+    Shifted {
+        /// How far.
+        by: usize,
+        /// The sum.
+        terms: Vec<Term>,
+    },
 }
 
 /// A run of axes that the smaller tensor has.
@@ -248,6 +255,7 @@ impl Access {
             Self::Full => i,
             Self::Scalar => 0,
             Self::Terms(terms) => terms.iter().map(|t| i / t.div % t.modulo * t.stride).sum(),
+            Self::Shifted { by, terms } => by + terms.iter().map(|t| i / t.div % t.modulo * t.stride).sum::<usize>(),
         }
     }
 
@@ -256,6 +264,7 @@ impl Access {
         match self {
             Self::Full => data[from..from + len].to_vec(),
             Self::Scalar => vec![data[0]; len],
+            Self::Shifted { .. } => (from..from + len).map(|i| data[self.index(i)]).collect(),
             Self::Terms(terms) => match terms[..] {
                 [Term { div: 1, modulo, stride: 1 }] => {
                     let mut out = Vec::with_capacity(len);
