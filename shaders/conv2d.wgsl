@@ -8,6 +8,7 @@
 #import "epilogue/identity.wgsl"
 #import "lib/divide.wgsl"
 #import "gemm/operand.wgsl"
+#import "gemm/left.wgsl"
 #import "gemm/right.wgsl"
 #import "gemm/direct.wgsl"
 
@@ -34,7 +35,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>; // [batch, h, w, c]
+// Binding 1, a: x [batch, h, w, c]
 // Binding 2, b: w [kh, kw, c / groups, oc], or any layout the strides describe
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [batch, oh, ow, oc]
 
@@ -77,9 +78,8 @@ fn b_col(n: u32) -> u32 {
     return (group * og + n) * p.w_co;
 }
 
-fn a_at(r: Row, c: Col) -> f32 {
-    let ok = inside(r, c, p.h, p.w);
-    return select(0.0, x[select(0u, r.a + c.a, ok)], ok);
+fn a_inside(r: Row, c: Col) -> bool {
+    return inside(r, c, p.h, p.w);
 }
 
 fn y_row(m: u32) -> u32 {

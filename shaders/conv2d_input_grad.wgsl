@@ -9,6 +9,7 @@
 #import "lib/divide.wgsl"
 #import "lib/taps.wgsl"
 #import "gemm/operand.wgsl"
+#import "gemm/left.wgsl"
 #import "gemm/right.wgsl"
 #import "gemm/direct.wgsl"
 
@@ -39,7 +40,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> dy: array<f32>; // [batch, oh, ow, oc]
+// Binding 1, a: dy [batch, oh, ow, oc]
 // Binding 2, b: w [kh, kw, c / groups, oc], or any layout the strides describe
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>; // [batch, h, w, c]
 
@@ -93,9 +94,8 @@ fn b_col(n: u32) -> u32 {
     return n * p.w_ci;
 }
 
-fn a_at(r: Row, c: Col) -> f32 {
-    let ok = inside(r, c, p.oh, p.ow);
-    return select(0.0, dy[select(0u, r.a + c.a, ok)], ok);
+fn a_inside(r: Row, c: Col) -> bool {
+    return inside(r, c, p.oh, p.ow);
 }
 
 fn y_row(m: u32) -> u32 {

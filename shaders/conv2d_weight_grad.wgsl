@@ -7,6 +7,7 @@
 #import "epilogue/identity.wgsl"
 #import "lib/divide.wgsl"
 #import "gemm/operand.wgsl"
+#import "gemm/left.wgsl"
 #import "gemm/right.wgsl"
 #import "gemm/direct.wgsl"
 
@@ -31,7 +32,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>; // [batch, h, w, c]
+// Binding 1, a: x [batch, h, w, c]
 // Binding 2, b: dy [batch, oh, ow, oc]
 @group(0) @binding(3) var<storage, read_write> dw: array<f32>; // [splits, kh, kw, c / groups, oc]
 
@@ -80,9 +81,8 @@ fn b_col(n: u32) -> u32 {
     return n;
 }
 
-fn a_at(r: Row, c: Col) -> f32 {
-    let ok = inside(r, c, p.h, p.w);
-    return select(0.0, x[select(0u, r.a + c.a, ok)], ok);
+fn a_inside(r: Row, c: Col) -> bool {
+    return inside(r, c, p.h, p.w);
 }
 
 fn y_row(m: u32) -> u32 {

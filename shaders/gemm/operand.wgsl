@@ -5,9 +5,11 @@
 //     gemm_begin(z)         sets up for the grid's z: batch, channel group, parity class, split
 //     gemm_size() -> (m, n, k)
 //     a_row(m) -> Row       k_at(k) -> Col       k_step() -> Col, the change of k_at within a run
-//     b_col(n) -> address   a_at(Row, Col)       b_at(Col.b + b_col(n))
+//     b_col(n) -> address   a_inside(Row, Col)   whether an element of A lies in the image, or is zero
 //     y_row(m) -> address   y_store(y_row(m) + n, value)
-// and a core (gemm/*.wgsl) computes Y = A·B from these alone.
+// while left*.wgsl and right*.wgsl fetch
+//     a_at(Row, Col)        b_at(Col.b + b_col(n))
+// and a core (direct, subgroup, vector*, dot) computes Y = A·B from these alone.
 
 struct Row {
     y: u32, // position in the image; 0 for a plain matrix

@@ -52,9 +52,9 @@ fn main(
     var acc: array<mat4x4<f32>, RM * RN>;
     for (var k0 = 0u; k0 < size.z; k0 += SG) {
         let at = k_at(min(k0 + lane, size.z - 1u));
-        var a: array<vec4<f32>, RM>;
+        var left: array<vec4<f32>, RM>;
         for (var i = 0u; i < RM; i++) {
-            a[i] = vec4(
+            left[i] = vec4(
                 a_at(row[4u * i], at),
                 a_at(row[4u * i + 1u], at),
                 a_at(row[4u * i + 2u], at),
@@ -75,7 +75,7 @@ fn main(
                 );
             }
             for (var i = 0u; i < RM; i++) {
-                let v = subgroupShuffle(a[i], k - k0);
+                let v = subgroupShuffle(left[i], k - k0);
                 for (var j = 0u; j < RN; j++) {
                     acc[i * RN + j] += mat4x4(v.x * b[j], v.y * b[j], v.z * b[j], v.w * b[j]);
                 }

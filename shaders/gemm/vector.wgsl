@@ -5,7 +5,7 @@
 // shuffles, two at a time, so that a sum is fetched and put back once for two products. Rows and columns past the edge
 // repeat the last ones and are not stored.
 //
-// Needs gemm/right4.wgsl and its layouts, hence a multiple of four columns. Correct only where every subgroup has exactly
+// Needs gemm/right4.wgsl and its layouts, hence a multiple of four columns; left4.wgsl may fetch four rows at once. Correct only where every subgroup has exactly
 // SG invocations: lowering checks the adapter's smallest and largest size.
 
 #import "lib/grid.wgsl"
@@ -56,15 +56,10 @@ fn main(
         // Past the end A is zero, so that an odd last k needs no case of its own.
         let live = k0 + lane < size.z;
         let at = k_at(min(k0 + lane, size.z - 1u));
-        var a: array<vec4<f32>, RM>;
+        var left: array<vec4<f32>, RM>;
         for (var i = 0u; i < RM; i++) {
-            let v = vec4(
-                a_at(row[4u * i], at),
-                a_at(row[4u * i + 1u], at),
-                a_at(row[4u * i + 2u], at),
-                a_at(row[4u * i + 3u], at),
-            );
-            a[i] = select(vec4(0.0), v, live);
+            let v = a_rows(row[4u * i], row[4u * i + 1u], row[4u * i + 2u], row[4u * i + 3u], at);
+            left[i] = select(vec4(0.0), v, live);
         }
         // Counted from k0, so that the driver does not see a short loop and unroll it, which halves the speed.
         let end = min(k0 + SG, size.z);
@@ -78,8 +73,8 @@ fn main(
                 b1[j] = b_at4(odd + col[j]);
             }
             for (var i = 0u; i < RM; i++) {
-                let v = subgroupShuffle(a[i], k - k0);
-                let w = subgroupShuffle(a[i], k - k0 + 1u);
+                let v = subgroupShuffle(left[i], k - k0);
+                let w = subgroupShuffle(left[i], k - k0 + 1u);
                 for (var j = 0u; j < RN; j++) {
                     acc[i * RN + j] += mat4x4(
                         v.x * b0[j] + w.x * b1[j],

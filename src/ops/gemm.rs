@@ -8,6 +8,8 @@ use crate::lower::caps::Caps;
 enum Core {
     /// Asks nothing of the device.
     Direct,
+    /// Panels in workgroup memory: for GPUs.
+    Tiled,
     /// One subgroup a workgroup, lanes along the columns.
     Subgroup,
     /// The same with the right operand fetched by fours: for [`Right::Fours`].
@@ -34,12 +36,40 @@ impl Right {
     }
 }
 
+/// How the left operand lies: what the vector core may fetch of it by fours, all starting at multiples of four.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// Four rows of one k.
+    Rows,
+    /// Four k of one row.
+    Depth,
+    /// Neither.
+    Ones,
+}
+
+/// `depth` m × n products as a kernel sees them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Products {
+    /// Rows and columns of each.
+    pub size: [usize; 2],
+    /// How many there are: batches, channel groups, parity classes, splits.
+    pub depth: u64,
+    /// The left operand.
+    pub left: Left,
+    /// The right operand.
+    pub right: Right,
+    /// Whether neighbours in memory are neighbours along k, of the left and of the right operand.
+    pub deep: [bool; 2],
+}
+
 /// A core with its tile.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tile {
     /// The variant's name.
     pub name: &'static str,
     core: Core,
+    left: Left,
+    deep: [bool; 2],
     /// Invocations a workgroup.
     lanes: u32,
     /// Blocks of four rows and of four columns an invocation; rows and columns themselves for the dot core.
@@ -68,6 +98,10 @@ const VECTOR: [(&str, u32, u32, f64); 5] = [
     ("vector 4x2", 4, 2, 68.0),
 ];
 
+/// (name, rows and columns an invocation of the tiled core, a rate beside which the others are slow on a GPU).
+const TILED: [(&str, u32, u32, f64); 3] =
+    [("tiled 32x32", 2, 2, 250.0), ("tiled 64x64", 4, 4, 500.0), ("tiled 128x64", 8, 4, 600.0)];
+
 /// Workgroups that fill the device.
 pub(super) fn enough_groups(caps: &Caps) -> u64 {
     if caps.software { 4 } else { 256 }
@@ -78,8 +112,14 @@ impl Tile {
         let [m, n] = self.blocks.map(u64::from);
         match self.core {
             Core::Dot => [m, n],
+            Core::Tiled => [16 * m, 16 * n],
             _ => [4 * m, 4 * n * u64::from(self.lanes)],
         }
+    }
+
+    /// Whether the right operand is fetched by fours.
+    pub fn vector(&self) -> bool {
+        self.core == Core::Vector
     }
 
     /// Workgroups for an m × n product.
@@ -105,12 +145,18 @@ impl Tile {
             Core::Subgroup => {
                 launch.import(DEFAULT, "gemm/subgroup.wgsl").spec("SG", self.lanes).spec("RM", m).spec("RN", n)
             }
-            Core::Vector => launch
-                .import(DEFAULT, "gemm/vector.wgsl")
-                .import("gemm/right.wgsl", "gemm/right4.wgsl")
-                .spec("SG", self.lanes)
-                .spec("RM", m)
-                .spec("RN", n),
+            Core::Tiled => {
+                let [a, b] = self.deep.map(u32::from);
+                let launch = launch.import(DEFAULT, "gemm/tiled.wgsl").spec("RM", m).spec("RN", n);
+                launch.spec("A_DEEP", a).spec("B_DEEP", b)
+            }
+            Core::Vector => {
+                let core = if self.left == Left::Depth { "gemm/vector_deep.wgsl" } else { "gemm/vector.wgsl" };
+                let left = if self.left == Left::Ones { "gemm/left.wgsl" } else { "gemm/left4.wgsl" };
+                let launch = launch.import(DEFAULT, core).import("gemm/left.wgsl", left);
+                let launch = launch.import("gemm/right.wgsl", "gemm/right4.wgsl");
+                launch.spec("SG", self.lanes).spec("RM", m).spec("RN", n)
+            }
             Core::Dot => launch.import(DEFAULT, "gemm/dot.wgsl").spec("SG", self.lanes).spec("TM", m).spec("TN", n),
         }
     }
@@ -121,35 +167,40 @@ pub(super) fn subgroup(caps: &Caps) -> Option<u32> {
     caps.subgroup.filter(|lanes| [4, 8, 16, 32, 64].contains(lanes))
 }
 
-/// Tiles for `depth` m × n products, best first; at least one, which needs no subgroups.
-pub(super) fn tiles(size: [usize; 2], depth: u64, right: Right, caps: &Caps) -> Vec<Tile> {
+/// Tiles for these products, best first; at least one, which needs no subgroups.
+pub(super) fn tiles(products: &Products, caps: &Caps) -> Vec<Tile> {
+    let &Products { size, depth, left, right, deep } = products;
     let better = |a: &Tile, b: &Tile| b.score(size, depth, caps).total_cmp(&a.score(size, depth, caps));
-    let mut chosen = vec![];
+    let tile = |core, lanes, (name, m, n, rate)| Tile { name, core, left, deep, lanes, blocks: [m, n], rate };
+    let mut families: Vec<Vec<Tile>> = vec![];
     if let Some(lanes) = subgroup(caps) {
-        if size[1] <= 4 {
-            let rows = lanes.max(16);
-            let cols = (size[1] as u32).min((64 / rows).max(1)); // at most 64 accumulators an invocation
-            chosen.push(Tile { name: "dot", core: Core::Dot, lanes, blocks: [rows, cols], rate: 0.0 });
-        }
         let tile = |core, (name, m, n, rate)| {
             // Then every column more is a cache line more for each k: wide tiles lose a fifth to a third on lavapipe.
             let rate = if right == Right::Columns && n > 1 { 0.8 * rate } else { rate };
-            Tile { name, core, lanes, blocks: [m, n], rate }
+            tile(core, lanes, (name, m, n, rate))
         };
         if right == Right::Fours {
-            let mut all = VECTOR.map(|row| tile(Core::Vector, row));
-            all.sort_by(better);
-            chosen.extend_from_slice(&all[..2]);
+            families.push(VECTOR.map(|row| tile(Core::Vector, row)).to_vec());
         }
-        let mut all = SUBGROUP.map(|row| tile(Core::Subgroup, row));
-        all.sort_by(better);
-        chosen.extend_from_slice(&all[..2]);
+        families.push(SUBGROUP.map(|row| tile(Core::Subgroup, row)).to_vec());
     }
-    // A software adapter runs lanes eight by eight; a GPU wants at least a warp.
+    // A software adapter pays for barriers and for workgroup memory, and gains nothing by them.
+    let rate = |rate| if caps.software { 0.01 * rate } else { rate };
+    families.push(TILED.map(|(name, m, n, r)| tile(Core::Tiled, 256, (name, m, n, rate(r)))).to_vec());
+    // It runs lanes eight by eight; a GPU wants at least a warp.
     let rates = if caps.software { [28.0, 12.0] } else { [6.0, 20.0] };
-    let direct = |name, lanes, blocks, rate| Tile { name, core: Core::Direct, lanes, blocks, rate };
-    let mut all = [direct("direct", 8, [2, 2], rates[0]), direct("direct wide", 32, [2, 1], rates[1])];
-    all.sort_by(better);
-    chosen.extend(all);
+    let [narrow, wide] = [("direct", 2, 2, rates[0]), ("direct wide", 2, 1, rates[1])];
+    families.push(vec![tile(Core::Direct, 8, narrow), tile(Core::Direct, 32, wide)]);
+    let mut chosen = vec![];
+    for mut family in families {
+        family.sort_by(better);
+        chosen.extend(family.into_iter().take(2));
+    }
+    chosen.sort_by(better);
+    if let (Some(lanes), 1..=4) = (subgroup(caps), size[1]) {
+        let rows = lanes.max(16);
+        let cols = (size[1] as u32).min((64 / rows).max(1)); // at most 64 accumulators an invocation
+        chosen.insert(0, tile(Core::Dot, lanes, ("dot", rows, cols, 0.0)));
+    }
     chosen
 }

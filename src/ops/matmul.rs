@@ -3,7 +3,7 @@
 //! y = op(a)·op(b), op being the identity or the transposition of the last two axes. The gradients are products of the
 //! same kind: da = dy·op(b)ᵀ and db = op(a)ᵀ·dy, transposed where a and b are.
 
-use super::gemm::{self, Right, Tile};
+use super::gemm::{self, Left, Products, Right, Tile};
 use super::{Bind, ChainSlot, Cost, Launch, Lowering, Op, Vjp};
 use crate::cpu::{Real, Reference, Strided, Threads, View};
 use crate::error::{Error, Result};
@@ -95,6 +95,19 @@ impl Matmul {
     }
 }
 
+impl Matmul {
+    /// The products by parts of `k`.
+    fn products(&self, s: &Sizes, k: usize) -> Products {
+        let left = match self.ta {
+            true if s.m.is_multiple_of(4) => Left::Rows,
+            false if s.k.is_multiple_of(4) && k.is_multiple_of(4) => Left::Depth,
+            _ => Left::Ones,
+        };
+        let right = if self.tb { Right::Columns } else { Right::rows(s.n) };
+        Products { size: [s.m, s.n], depth: s.batch as u64, left, right, deep: [!self.ta, self.tb] }
+    }
+}
+
 impl Op for Matmul {
     fn name(&self) -> &'static str {
         "matmul"
@@ -158,8 +171,8 @@ impl Op for Matmul {
             let launch = Launch::new("matmul", params, &[Bind::In(0), Bind::In(1), out], tile.groups([s.m, s.n]));
             tile.schedule(launch.depth(depth as u32))
         };
-        let right = if self.tb { Right::Columns } else { Right::rows(s.n) };
-        let tiles = gemm::tiles([s.m, s.n], s.batch as u64, right, caps);
+        let products = self.products(&s, s.k);
+        let tiles = gemm::tiles(&products, caps);
         let whole = |tile: &Tile| {
             Lowering::single(tile.name, launch(&params, tile, Bind::Out, s.batch).chain(ChainSlot::Epilogue))
         };
@@ -168,8 +181,9 @@ impl Op for Matmul {
         if splits > 1 {
             // The parts of k are a batch of products whose sum is the result.
             let k = params.k / splits as u32;
+            let tile = gemm::tiles(&self.products(&s, k as usize), caps)[0];
             let part = MatmulParams { k, a_batch: k * params.a_col, b_batch: k * params.b_row, ..params };
-            let passes = vec![launch(&part, &tiles[0], Bind::Scratch(0), splits), split_sum(s.m * s.n, splits)];
+            let passes = vec![launch(&part, &tile, Bind::Scratch(0), splits), split_sum(s.m * s.n, splits)];
             let split = Lowering { name: "split", passes, scratch: vec![TensorType::f32([splits * s.m * s.n])] };
             variants.insert(0, split);
         }
@@ -323,5 +337,13 @@ pub(super) fn bench() -> Vec<OpCase> {
         case(0, [128, 512, 784], "NT"),
         case(0, [784, 128, 512], "TN"),
         case(0, [128, 512, 20], "NN"),
+        case(0, [128, 20, 512], "NT"),
+        case(0, [512, 128, 20], "TN"),
+        case(0, [128, 20, 512], "NN"),
+        case(0, [512, 128, 784], "TN"),
+        case(0, [64, 4096, 128], "NN"),
+        case(0, [64, 128, 4096], "NT"),
+        case(0, [4096, 64, 128], "TN"),
+        case(0, [8, 512, 512], "NN"),
     ]
 }

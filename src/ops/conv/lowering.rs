@@ -3,9 +3,10 @@
 
 use super::Geometry;
 use crate::lower::caps::Caps;
-use crate::ops::gemm::{self, Right, Tile};
+use crate::ops::gemm::{self, Left, Products, Right, Tile};
 use crate::ops::matmul::split_sum;
-use crate::ops::{Bind, ChainSlot, Launch, Lowering};
+use crate::ops::permute::Permute;
+use crate::ops::{Bind, ChainSlot, Launch, Lowering, Op};
 use crate::tensor::TensorType;
 
 /// The start of every convolution's parameters, and what follows.
@@ -161,7 +162,9 @@ pub(super) fn forward(geo: &Geometry, caps: &Caps) -> Vec<Lowering> {
         Lowering::single(tile.name, tile.schedule(launch).chain(ChainSlot::Epilogue))
     };
     let few = turned(geo).and_then(|(turned, params)| few_channels(&turned, params, [0, 1], caps));
-    few.into_iter().chain(gemm::tiles(size, depth as u64, Right::rows(geo.og()), caps).iter().map(lowering)).collect()
+    let left = if geo.cg().is_multiple_of(4) { Left::Depth } else { Left::Ones };
+    let products = Products { size, depth: depth as u64, left, right: Right::rows(geo.og()), deep: [true, false] };
+    few.into_iter().chain(gemm::tiles(&products, caps).iter().map(lowering)).collect()
 }
 
 /// A plain convolution of stride 1 seen as the input gradient of the convolution with the filter turned round.
@@ -245,13 +248,36 @@ pub(super) fn input_grad(geo: &Geometry, caps: &Caps) -> Vec<Lowering> {
     let few =
         FewChannelsParams { w_tap: params.w_tap, w_ci: params.w_ci, w_co: params.w_co, ..FewChannelsParams::of(geo) };
     // The op takes (w, dy), the kernels bind (dy, w).
-    let binds = [Bind::In(1), Bind::In(0), Bind::Out];
-    let lowering = |tile: &Tile| {
-        let launch = Launch::new("conv2d_input_grad", &params, &binds, tile.groups(size)).depth(depth as u32);
-        Lowering::single(tile.name, tile.schedule(launch).chain(ChainSlot::Epilogue))
+    let launch = |params: &InputGradParams, w: Bind, tile: &Tile| {
+        let launch = Launch::new("conv2d_input_grad", params, &[Bind::In(1), w, Bind::Out], tile.groups(size));
+        tile.schedule(launch.depth(depth as u32)).chain(ChainSlot::Epilogue)
     };
-    let few = few_channels(geo, few, [1, 0], caps);
-    few.into_iter().chain(gemm::tiles(size, depth as u64, Right::Rows, caps).iter().map(lowering)).collect()
+    let left = if geo.og().is_multiple_of(4) { Left::Depth } else { Left::Ones };
+    let plain = Products { size, depth: depth as u64, left, right: Right::Rows, deep: [true, true] };
+    let mut variants: Vec<Lowering> = few_channels(geo, few, [1, 0], caps).into_iter().collect();
+    // A turned filter has its input channels side by side, which the vector core needs.
+    let turned = Products { right: Right::rows(geo.cg()), deep: [true, false], ..plain };
+    if let (1, Right::Fours, Some(turn)) = (conv.groups, turned.right, turn(geo, caps)) {
+        let params = InputGradParams { w_tap: (geo.c * geo.oc) as u32, w_ci: 1, w_co: geo.c as u32, ..params };
+        let lowering = |tile: &Tile| Lowering {
+            name: tile.name,
+            passes: vec![turn.clone(), launch(&params, Bind::Scratch(0), tile)],
+            scratch: vec![TensorType::f32([geo.depth() * geo.oc])],
+        };
+        variants.extend(gemm::tiles(&turned, caps).iter().filter(|tile| tile.vector()).map(lowering));
+    }
+    let single = |tile: &Tile| Lowering::single(tile.name, launch(&params, Bind::In(0), tile));
+    variants.extend(gemm::tiles(&plain, caps).iter().map(single));
+    variants
+}
+
+/// The pass that turns a filter [taps, c, oc] of one group to [taps, oc, c] in scratch 0.
+fn turn(geo: &Geometry, caps: &Caps) -> Option<Launch> {
+    let taps = geo.kh * geo.kw;
+    let [from, to] = [[taps, geo.c, geo.oc], [taps, geo.oc, geo.c]].map(TensorType::f32);
+    let best = Permute { order: vec![0, 2, 1] }.variants(&[from], &to, caps).into_iter().next()?;
+    let launch = best.passes.into_iter().next()?;
+    Some(Launch { binds: vec![Bind::In(0), Bind::Scratch(0)], chain: ChainSlot::None, ..launch })
 }
 
 /// Variants of the weight gradient: pixels are split so that small filters fill the device too.
@@ -292,5 +318,8 @@ pub(super) fn weight_grad(geo: &Geometry, caps: &Caps) -> Vec<Lowering> {
         }
     };
     let likely = (pixels / 256).max(1) as u64;
-    gemm::tiles(size, groups as u64 * likely, Right::rows(geo.og()), caps).iter().map(lowering).collect()
+    let left = if geo.cg().is_multiple_of(4) { Left::Rows } else { Left::Ones };
+    let products =
+        Products { size, depth: groups as u64 * likely, left, right: Right::rows(geo.og()), deep: [false; 2] };
+    gemm::tiles(&products, caps).iter().map(lowering).collect()
 }
