@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::models::{Objective, autoencoder, images, mlp, resident};
+use common::models::{Objective, autoencoder, conv, images, mlp, resident};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use wavae::ops::optimizer::Sgd;
 use wavae::tensor::Array;
 use wavae::train::{
-    Beta, Config, Metrics, OnNonFinite, Optimizer, Progress, Rate, Record, Source, Trainer, load, save,
+    Beta, Config, Evaluator, Metrics, OnNonFinite, Optimizer, Progress, Rate, Record, Source, Trainer, load, save,
 };
 use wavae::vae::Elbo;
-use wavae::{Device, Error, Result};
+use wavae::{Device, Error, Result, Store};
 
 /// A folder of its own for each test, emptied.
 fn folder(name: &str) -> PathBuf {
@@ -429,6 +429,30 @@ fn impossible_settings_are_refused() {
     let source = resident(wrong.image, 37);
     let e = Trainer::new(&Device::Cpu, &wrong.vae, &source, wrong.image, config(1)).err().unwrap();
     assert!(e.to_string().contains("the decoder yields"), "{e}");
+}
+
+/// A model that is only used takes its parameters and states, its own slots and inputs: no gradients, no moments.
+#[test]
+fn inference_allocates_nothing_of_training() {
+    let (device, model) = (Device::Gpu(common::gpu()), conv());
+    let mut evaluator = Evaluator::new(&model.vae, 8, model.image).unwrap();
+    let [bound, decode] = evaluator.graphs();
+    let store = Store::new(&device, &[bound, decode]).unwrap();
+    store.init(bound, 0).unwrap();
+    evaluator.compile(&device, &store).unwrap();
+    evaluator.figures(&images(model.image, 8), 0).unwrap();
+    evaluator.decode(&[0.0; 5]).unwrap();
+    let layout = store.layout();
+    let weights = layout.shards.iter().map(|&n| 4 * n as u64).sum::<u64>();
+    let states = layout.states.iter().map(|(_, ty)| ty.bytes() as u64).sum::<u64>();
+    assert_eq!(store.allocated_bytes(), weights + states);
+    let trainer = Trainer::new(&device, &model.vae, &resident(model.image, 37), model.image, config(1)).unwrap();
+    let training = trainer.executable().planned_bytes();
+    for exe in evaluator.compiled().unwrap() {
+        println!("{}", exe.plan());
+        assert!(exe.plan().contains("in 1 arenas"), "{}", exe.plan());
+        assert!(exe.planned_bytes() < training - 3 * weights, "{} of {training} bytes", exe.planned_bytes());
+    }
 }
 
 #[test]
