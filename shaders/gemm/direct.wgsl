@@ -5,6 +5,7 @@
 // columns past the edge repeat the last one and are not stored.
 
 #import "lib/grid.wgsl"
+#import "gemm/spare.wgsl"
 
 // Invocations a workgroup.
 const WG: u32 = 8u; // spec
@@ -27,6 +28,7 @@ fn main(
     let m0 = (tile / tiles_n) * TM;
     let n0 = (tile % tiles_n) * (TN * WG) + lane;
     if m0 >= size.x {
+        gemm_spare(tile, lane);
         return;
     }
 

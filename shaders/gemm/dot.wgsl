@@ -6,6 +6,7 @@
 // Correct only where every subgroup has exactly SG invocations: lowering checks the adapter's smallest and largest size.
 
 #import "lib/grid.wgsl"
+#import "gemm/spare.wgsl"
 
 const SG: u32 = 8u; // spec
 const TM: u32 = 16u; // spec
@@ -28,6 +29,7 @@ fn main(
     let m0 = (tile / tiles_n) * TM;
     let n0 = (tile % tiles_n) * TN;
     if m0 >= size.x {
+        gemm_spare(tile, lane);
         return;
     }
 

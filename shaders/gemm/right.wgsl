@@ -5,3 +5,8 @@
 fn b_at(i: u32) -> f32 {
     return b[i];
 }
+
+// Element i, in every layout.
+fn b_one(i: u32) -> f32 {
+    return b[i];
+}

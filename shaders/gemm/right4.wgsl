@@ -7,3 +7,8 @@
 fn b_at4(i: u32) -> vec4<f32> {
     return b[i / 4u];
 }
+
+// Element i.
+fn b_one(i: u32) -> f32 {
+    return b[i / 4u][i % 4u];
+}

@@ -7,6 +7,7 @@
 // Correct only where every subgroup has exactly SG invocations: lowering checks the adapter's smallest and largest size.
 
 #import "lib/grid.wgsl"
+#import "gemm/spare.wgsl"
 
 // The subgroup size of the adapter.
 const SG: u32 = 8u; // spec
@@ -33,6 +34,7 @@ fn main(
     let m0 = (tile / tiles_n) * TM;
     let n0 = (tile % tiles_n) * (TN * SG) + lane;
     if m0 >= size.x {
+        gemm_spare(tile, lane);
         return;
     }
 

@@ -6,6 +6,7 @@
 // past the edge repeat the last ones and are not stored; k past the end are zeros.
 
 #import "lib/grid.wgsl"
+#import "gemm/spare.wgsl"
 
 // Rows and columns an invocation.
 const RM: u32 = 4u; // spec
@@ -46,6 +47,7 @@ fn main(
     let n0 = (tile % tiles_n) * BN;
     // A workgroup past the end stops as one, before any barrier.
     if m0 >= size.x {
+        gemm_spare(tile, lane);
         return;
     }
 

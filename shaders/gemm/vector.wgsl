@@ -9,6 +9,7 @@
 // SG invocations: lowering checks the adapter's smallest and largest size.
 
 #import "lib/grid.wgsl"
+#import "gemm/spare.wgsl"
 
 // The subgroup size of the adapter; even.
 const SG: u32 = 8u; // spec
@@ -35,6 +36,7 @@ fn main(
     let m0 = (tile / tiles_n) * TM;
     let n0 = (tile % tiles_n) * (TN * SG) + 4u * lane;
     if m0 >= size.x {
+        gemm_spare(tile, lane);
         return;
     }
 

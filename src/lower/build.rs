@@ -9,13 +9,15 @@ use super::report::PlanReport;
 use crate::error::{Error, Result};
 use crate::graph::fuse::{Chain, Step, fuse};
 use crate::graph::{Arena, Def, Graph, StoreLayout, Value};
-use crate::ops::{Bind, ChainSlot, Launch, Lowering, Op};
+use crate::ops::{Bind, ChainSlot, Launch, Lowering, Op, Spare, SpareParams};
 use crate::tensor::TensorType;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Alignment of every place: WebGPU's largest storage offset alignment, bytes.
 const ALIGN: u64 = 256;
+/// The bind group of column sums, behind those of a prologue and an epilogue.
+const SPARE_GROUP: usize = 3;
 /// Inputs up to this size share the buffer of small inputs, bytes.
 const SMALL_INPUT: usize = 256;
 
@@ -295,9 +297,18 @@ impl Lowerer<'_> {
             let mut inject: Vec<(&str, &str)> = inject.iter().map(|(path, text)| (*path, text.as_str())).collect();
             let file = format!("{}.wgsl", launch.kernel);
             inject.extend(launch.source.map(|text| (file.as_str(), text)));
-            let (spec, workgroups) = schedule(launch, self.options.caps);
-            let assembly =
-                Assembly { kernel: launch.kernel, spec: &spec, substitute: &launch.imports, inject: &inject };
+            let (spec, mut workgroups) = schedule(launch, self.options.caps);
+            let mut imports = launch.imports.clone();
+            if let Some((value, spare)) = step.beside.zip(launch.spare) {
+                let Spare { lanes, rows, columns } = spare;
+                let params = SpareParams { first: workgroups as u32, lanes, rows, columns };
+                groups.resize_with(SPARE_GROUP, || Group { params: vec![], storage: vec![] });
+                let storage = vec![self.place(value, slots)?];
+                groups.push(Group { params: bytemuck::bytes_of(&params).to_vec(), storage });
+                imports.push(("gemm/spare.wgsl", "gemm/column_sums.wgsl"));
+                workgroups += u64::from(columns.div_ceil(lanes));
+            }
+            let assembly = Assembly { kernel: launch.kernel, spec: &spec, substitute: &imports, inject: &inject };
             let label = format!("{}.{}", self.g.label(step.node), lowering.name);
             let grid = fold(workgroups, launch.depth, self.options.caps);
             program.dispatches.push(Dispatch { label, shader: assembly.assemble()?, groups, grid });

@@ -1,6 +1,6 @@
 //! Which core (`shaders/gemm/`) and which tile a matrix-product kernel runs with: the choice shared by matmul and conv.
 
-use super::Launch;
+use super::{Launch, Spare};
 use crate::lower::caps::Caps;
 
 /// A schedule under `shaders/gemm/`.
@@ -126,6 +126,11 @@ impl Tile {
     pub fn groups(&self, [m, n]: [usize; 2]) -> u64 {
         let [rows, cols] = self.size();
         (m as u64).div_ceil(rows) * (n as u64).div_ceil(cols)
+    }
+
+    /// Column sums of the right operand beside the product.
+    pub fn spare(&self, rows: usize, columns: usize) -> Spare {
+        Spare { lanes: self.lanes, rows: rows as u32, columns: columns as u32 }
     }
 
     /// What the tile achieves on `depth` m × n products: its rate, less what overhangs the edges and what idles.

@@ -169,7 +169,8 @@ impl Op for Matmul {
         };
         let launch = |params: &MatmulParams, tile: &Tile, out: Bind, depth: usize| {
             let launch = Launch::new("matmul", params, &[Bind::In(0), Bind::In(1), out], tile.groups([s.m, s.n]));
-            tile.schedule(launch.depth(depth as u32))
+            let sums = self.takes_column_sums(inputs).then(|| tile.spare(s.k, s.n));
+            tile.schedule(launch.depth(depth as u32).spare(sums))
         };
         let products = self.products(&s, s.k);
         let tiles = gemm::tiles(&products, caps);
@@ -196,6 +197,10 @@ impl Op for Matmul {
     }
     fn takes_epilogue(&self) -> bool {
         true
+    }
+    /// Where it is short: each sum is one invocation's.
+    fn takes_column_sums(&self, inputs: &[TensorType]) -> bool {
+        inputs[1].shape.rank() == 2 && !self.tb && inputs[1].dims()[0] <= 1024
     }
     fn sums_products(&self) -> bool {
         true

@@ -87,6 +87,17 @@ pub trait Op: Debug + Send + Sync + Evaluate + 'static {
         false
     }
 
+    /// Whether the output is the sum over all axes but the last of input 0, which a matrix product may then take along.
+    fn sums_columns(&self) -> bool {
+        false
+    }
+
+    /// Whether the kernels can also sum the columns of input 1, a matrix of as many columns as the output: launches then
+    /// have a [`Spare`].
+    fn takes_column_sums(&self, _inputs: &[TensorType]) -> bool {
+        false
+    }
+
     /// Whether the output is input 0's storage seen with another shape.
     fn alias(&self) -> bool {
         false
@@ -173,6 +184,33 @@ pub struct Launch {
     pub elements: Option<u64>,
     /// Where a chain enters.
     pub chain: ChainSlot,
+    /// How column sums go along; see [`Op::takes_column_sums`].
+    pub spare: Option<Spare>,
+}
+
+/// The column sums of a kernel's right operand, computed by workgroups behind those of the kernel's own work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spare {
+    /// Invocations a workgroup.
+    pub lanes: u32,
+    /// Rows that are added up.
+    pub rows: u32,
+    /// Columns, each a sum.
+    pub columns: u32,
+}
+
+/// The parameters of `shaders/gemm/column_sums.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct SpareParams {
+    /// The first workgroup that sums columns.
+    pub first: u32,
+    /// Columns a workgroup.
+    pub lanes: u32,
+    /// Rows.
+    pub rows: u32,
+    /// Columns.
+    pub columns: u32,
 }
 
 /// What a storage binding of a [`Launch`] is.
@@ -200,6 +238,7 @@ impl Launch {
             depth: 1,
             elements: None,
             chain: ChainSlot::None,
+            spare: None,
         }
     }
     /// A launch over `len` elements of a kernel that has the constants `WG` (invocations a workgroup) and `PER` (elements
@@ -225,6 +264,11 @@ impl Launch {
     /// Sets the z extent of the grid.
     pub fn depth(mut self, depth: u32) -> Self {
         self.depth = depth;
+        self
+    }
+    /// Says how column sums go along.
+    pub fn spare(mut self, spare: Option<Spare>) -> Self {
+        self.spare = spare;
         self
     }
     /// Sets where a chain enters.

@@ -320,7 +320,7 @@ impl Graph {
         self.sqrt(total)
     }
 
-    /// Partial sums of Σx² over all elements of all `tensors`, [n]: what an optimizer takes the global norm from.
+    /// Partial sums of Σx² over all elements of all `tensors`, `[n]`: what an optimizer takes the global norm from.
     ///
     /// # Errors
     /// [`Error::Graph`] where there are none.
@@ -338,7 +338,7 @@ impl Graph {
 
     /// Appends one step of Adam on every parameter; all gradients must have been stored before. `hyper` is an input of type
     /// `F32[4]` that the host writes from [`Adam::hyper`]. Returns partial sums of
-    /// the squared gradients before clipping, [n]: the root of their sum is the global norm.
+    /// the squared gradients before clipping, `[n]`: the root of their sum is the global norm.
     pub fn adam(&mut self, adam: Adam, layout: &StoreLayout, hyper: Value) -> Result<Value> {
         self.optimize(adam, &[Arena::Params, Arena::Moment1, Arena::Moment2], layout, hyper)
     }

@@ -177,6 +177,9 @@ impl Op for Reduce {
     fn takes_prologue(&self) -> bool {
         true
     }
+    fn sums_columns(&self) -> bool {
+        self.kind == Kind::Sum && self.axes.iter().enumerate().all(|(i, &axis)| i == axis)
+    }
     fn takes_epilogue(&self) -> bool {
         true
     }

@@ -15,19 +15,21 @@ pub(super) fn step(units: &Units<'_>, u: usize) -> Option<Step> {
         let needed = unit.after.iter().copied().filter(|&i| units.is_needed(i)).max().or(head)?;
         let epilogue = Some(chain(units, unit, Side::After, needed));
         let out = Value::at(needed);
-        return Some(Step { op: None, node: out, inputs: vec![], prologue: None, epilogue, out });
+        return Some(Step { op: None, node: out, inputs: vec![], prologue: None, epilogue, beside: None, out });
     };
     let node = &g.nodes()[heavy];
     if let Def::StoreGrad { .. } = node.def {
         let (out, epilogue) = (Value::at(heavy), Some(Chain::read(g, node.inputs[0])));
-        return Some(Step { op: None, node: out, inputs: vec![], prologue: None, epilogue, out });
+        return Some(Step { op: None, node: out, inputs: vec![], prologue: None, epilogue, beside: None, out });
     }
     let input = node.inputs.first().map_or(heavy, |&v| units.base(v));
     let prologue = (!unit.before.is_empty()).then(|| chain(units, unit, Side::Before, input));
     let needed = unit.after.iter().copied().filter(|&i| units.is_needed(i)).max().or(head).filter(|_| alone.is_none());
     let epilogue = needed.map(|needed| chain(units, unit, Side::After, needed));
     let out = Value::at(needed.unwrap_or(heavy));
-    Some(Step { op: node.op().cloned(), node: Value::at(heavy), inputs: node.inputs.clone(), prologue, epilogue, out })
+    let beside = unit.beside.map(Value::at);
+    let (op, inputs) = (node.op().cloned(), node.inputs.clone());
+    Some(Step { op, node: Value::at(heavy), inputs, prologue, epilogue, beside, out })
 }
 
 /// The chain of one side of `unit`, which yields node `result` and stores what else is needed.

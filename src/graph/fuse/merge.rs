@@ -9,6 +9,7 @@ pub(super) fn merge(units: &mut Units<'_>) {
     (0..count).rev().for_each(|chain| into_reader(units, chain, false));
     (0..count).for_each(|chain| onto_producer(units, chain));
     (0..count).for_each(|chain| beside_sibling(units, chain));
+    (0..count).for_each(|sums| along_product(units, sums));
     (0..count).rev().for_each(|chain| into_reader(units, chain, true));
 }
 
@@ -139,4 +140,27 @@ fn sibling(units: &Units<'_>, chain: usize, other: usize, shared: usize) -> Opti
         () => return None,
     }
     (units.fits(&joined, &[chain, other]) && !units.entangled(chain, other)).then_some(joined)
+}
+
+/// Lets a matrix product compute the column sums of its right operand.
+fn along_product(units: &mut Units<'_>, sums: usize) {
+    let unit = &units.units[sums];
+    let Some(node) = unit.heavy.filter(|&i| units.op(i).is_some_and(|op| op.sums_columns())) else { return };
+    let (Some(matrix), true) = (units.inputs(node).next(), unit.before.is_empty() && unit.after.is_empty()) else {
+        return;
+    };
+    for product in units.readers(matrix) {
+        let Some(into) = units.unit_of[product].filter(|&u| u != sums && units.units[u].heavy == Some(product)) else {
+            continue;
+        };
+        let inputs = &units.g.nodes()[product].inputs;
+        let types: Vec<_> = inputs.iter().map(|&v| units.g.ty(v).clone()).collect();
+        let right = inputs.get(1).is_some_and(|&v| units.base(v) == matrix && types[1].shape.last() == units.len(node));
+        let takes = right && units.op(product).is_some_and(|op| op.takes_column_sums(&types));
+        let joined = Unit { beside: Some(node), ..units.units[into].clone() };
+        let free = units.units[into].beside.is_none();
+        if takes && free && units.fits(&joined, &[into, sums]) && !units.entangled(into, sums) {
+            return units.join(into, sums, joined);
+        }
+    }
 }

@@ -2,8 +2,9 @@
 //!
 //! Every node starts as a unit of its own (`units.rs`), and units merge where that saves a dispatch or a pass over memory:
 //! pointwise nodes with their consumers, chains with the op whose output they read (its *epilogue*) or whose input 0 they
-//! compute (its *prologue*), and chains with their siblings that read the same tensors. A value that is needed elsewhere
-//! too is stored on the way. `emit.rs` writes the units out as steps.
+//! compute (its *prologue*), chains with their siblings that read the same tensors, and sums of columns (the gradients of
+//! biases) with the matrix product that reads the same columns. A value that is needed elsewhere too is stored on the way.
+//! `emit.rs` writes the units out as steps.
 
 mod emit;
 mod merge;
@@ -77,6 +78,8 @@ pub struct Step {
     pub prologue: Option<Chain>,
     /// What follows the op, in one that takes an epilogue; the whole kernel where there is no op.
     pub epilogue: Option<Chain>,
+    /// The column sums of the op's input 1 that its kernel computes along.
+    pub beside: Option<Value>,
     /// The value it yields; the chains may store others.
     pub out: Value,
 }
@@ -91,7 +94,7 @@ impl Step {
     /// Every value the step writes.
     pub fn writes(&self) -> Vec<Value> {
         let stores = self.chains().flat_map(|c| c.stores.iter().map(|(v, _)| *v));
-        std::iter::once(self.out).chain(stores).collect()
+        std::iter::once(self.out).chain(stores).chain(self.beside).collect()
     }
     fn chains(&self) -> impl Iterator<Item = &Chain> {
         self.prologue.iter().chain(&self.epilogue)

@@ -29,11 +29,13 @@ pub(super) struct Unit {
     pub before: Vec<usize>,
     /// Members of the epilogue, or of the whole chain.
     pub after: Vec<usize>,
+    /// Column sums that the op's kernel computes along.
+    pub beside: Option<usize>,
 }
 
 impl Unit {
     pub fn nodes(&self) -> impl Iterator<Item = usize> + '_ {
-        self.heavy.iter().chain(&self.before).chain(&self.after).copied()
+        self.heavy.iter().chain(&self.beside).chain(&self.before).chain(&self.after).copied()
     }
     pub fn chain(&self, side: Side) -> &Vec<usize> {
         match side {
@@ -241,7 +243,7 @@ impl<'a> Units<'a> {
         let taken = usize::from(!unit.before.is_empty());
         let op: Vec<usize> = unit.heavy.iter().flat_map(|&h| self.inputs(h).skip(taken)).collect();
         let picked = |i: usize| self.view(i).and_then(|_| self.inputs(i).next());
-        let elsewhere: Vec<usize> = unit.nodes().filter(|&i| unit.heavy != Some(i)).filter_map(picked).collect();
+        let elsewhere: Vec<usize> = unit.before.iter().chain(&unit.after).filter_map(|&i| picked(i)).collect();
         if unit.nodes().any(|i| op.contains(&i) || elsewhere.contains(&i) || reads.iter().any(|r| r.contains(&i))) {
             return false;
         }
