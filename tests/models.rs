@@ -5,12 +5,14 @@ mod common;
 
 use common::models::{Model, Objective, conv, conv_with, mlp, mlp_with, resident, residual};
 use wavae::device::planned_bytes;
-use wavae::graph::{Arena, Recompute};
-use wavae::nn::Activation;
+use wavae::graph::{Arena, Graph, Recompute};
+use wavae::lower::{Options, lower};
+use wavae::nn::{Activation, Mode};
+use wavae::ops::optimizer::Adam;
 use wavae::rng::{Philox, normal};
-use wavae::train::{Config, Trainer};
+use wavae::train::{Config, Optimizer, Trainer};
 use wavae::vae::{DiagonalGaussian, zoo};
-use wavae::{Device, Store};
+use wavae::{Device, Store, TensorType};
 
 fn gpu() -> Device {
     Device::Gpu(common::gpu())
@@ -266,5 +268,28 @@ fn runs_on_the_cpu_agree_in_every_bit() {
         for run in 1..3 {
             assert!(bits(&Device::Cpu, &model) == first, "{}: run {run} differs", model.name);
         }
+    }
+}
+
+/// Dispatches of whole training steps: what fusion is for. Each costs a GPU some microseconds whatever it computes.
+#[test]
+fn training_steps_are_few_dispatches() {
+    let gpu = common::gpu();
+    for (vae, batch, image, most) in
+        [(zoo::mlp_mnist(), 128, [28, 28, 1], 22), (zoo::conv_celeba64(), 64, [64, 64, 3], 90)]
+    {
+        let mut g = Graph::new();
+        let x = g.input("x", TensorType::f32([&[batch], image.as_slice()].concat())).unwrap();
+        let terms = vae.terms(&mut g, x, Mode::Train).unwrap();
+        let params = g.params();
+        let grads = g.grad(terms.loss, &params).unwrap();
+        for (&param, &grad) in params.iter().zip(&grads) {
+            g.store_grad(param, grad).unwrap();
+        }
+        let layout = g.layout();
+        let squares = Optimizer::Adam(Adam::default()).update(&mut g, &layout).unwrap();
+        let roots = [terms.loss, terms.elbo, terms.reconstruction, terms.kl, squares];
+        let report = lower(&g, &roots, &g.layout(), &Options::new(gpu.caps())).unwrap().report;
+        assert!(report.dispatches <= most - 1, "{}: one more gathers the batch, {most} are the goal", report);
     }
 }

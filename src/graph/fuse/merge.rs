@@ -11,6 +11,7 @@ pub(super) fn merge(units: &mut Units<'_>) {
     (0..count).for_each(|chain| beside_sibling(units, chain));
     (0..count).for_each(|sums| along_product(units, sums));
     (0..count).rev().for_each(|chain| into_reader(units, chain, true));
+    (0..count).for_each(|chain| with_alike(units, chain));
 }
 
 /// Whether `unit` is a chain on its own.
@@ -68,7 +69,7 @@ fn takes_as_prologue(units: &Units<'_>, op: usize, i: usize) -> bool {
     units.op(op).is_some_and(|op| op.takes_prologue()) && inputs[0] == i && !inputs[1..].contains(&i)
 }
 
-/// Makes a chain the epilogue of an op that it is the first to read.
+/// Makes a chain the epilogue of an op whose output it reads.
 fn onto_producer(units: &mut Units<'_>, chain: usize) {
     let unit = &units.units[chain];
     if !is_chain(unit) {
@@ -77,9 +78,8 @@ fn onto_producer(units: &mut Units<'_>, chain: usize) {
     let walked = walk(units, &unit.after);
     for h in units.externals(unit, Side::After).into_iter().rev() {
         let Some(producer) = units.unit_of[h] else { continue };
-        let first = units.readers(h).into_iter().min().is_some_and(|c| units.unit_of[c] == Some(chain));
         let takes = units.op(h).is_some_and(|op| op.takes_epilogue()) && units.units[producer].heavy == Some(h);
-        if !takes || !first || walked != Some(units.len(h)) || !units.units[producer].after.is_empty() {
+        if !takes || walked != Some(units.len(h)) || !units.units[producer].after.is_empty() {
             continue;
         }
         let joined = Unit { after: units.units[chain].after.clone(), ..units.units[producer].clone() };
@@ -140,6 +140,22 @@ fn sibling(units: &Units<'_>, chain: usize, other: usize, shared: usize) -> Opti
         () => return None,
     }
     (units.fits(&joined, &[chain, other]) && !units.entangled(chain, other)).then_some(joined)
+}
+
+/// Evaluates a small chain with another of its length, though they share nothing: the dispatch costs more than either.
+fn with_alike(units: &mut Units<'_>, chain: usize) {
+    let small = |u: &usize| {
+        let unit = &units.units[*u];
+        walk(units, &unit.after).filter(|&len| is_chain(unit) && len <= SMALL)
+    };
+    let Some(len) = small(&chain) else { return };
+    for other in (0..chain).filter(|u| small(u) == Some(len)) {
+        let (unit, into) = (&units.units[chain], &units.units[other]);
+        let joined = Unit { after: [into.after.as_slice(), &unit.after].concat(), ..into.clone() };
+        if units.fits(&joined, &[other, chain]) && !units.entangled(chain, other) {
+            return units.join(other, chain, joined);
+        }
+    }
 }
 
 /// Lets a matrix product compute the column sums of its right operand.
