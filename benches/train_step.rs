@@ -43,7 +43,7 @@ struct Args {
     /// First measure every kernel variant of the workloads and keep the fastest
     #[arg(long)]
     tune: bool,
-    /// Instead: W2's time per image at batches from 32 to 512, and at twice the width
+    /// Instead: W2's time per image at batches from 32 to 512 and at twice the width, and what checkpointing costs
     #[arg(long)]
     sweep: bool,
     /// Instead: prepare everything, then answer each line `WORKLOAD DEVICE` on standard input by one sample
@@ -180,7 +180,11 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let devices = devices(&args.device)?;
     if args.sweep {
-        return devices.iter().try_for_each(|device| sweep::sweep(device, args.steps, args.json));
+        let both = |device| {
+            sweep::sweep(device, args.steps, args.json)?;
+            sweep::checkpointing(device, args.steps, args.json)
+        };
+        return devices.iter().try_for_each(both);
     }
     let mut runs = prepare(&args, &devices)?;
     if args.serve {

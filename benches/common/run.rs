@@ -4,7 +4,7 @@
 use crate::common::{Named, Sample, median, quantile, timed, wait};
 use std::time::Instant;
 use wavae::data::{synthetic_digits, synthetic_faces};
-use wavae::graph::{Graph, Value};
+use wavae::graph::{Graph, Recompute, Value};
 use wavae::nn::Mode;
 use wavae::ops::conv::Conv2d;
 use wavae::train::{Config, Rate, Source, Trainer};
@@ -27,6 +27,8 @@ pub struct Spec {
     pub batch: usize,
     /// Times the channels of W2 and W5.
     pub width: usize,
+    /// What the backward pass of W1 and W2 computes again.
+    pub recompute: Recompute,
 }
 
 impl Spec {
@@ -39,23 +41,12 @@ impl Spec {
             _ => 64,
         };
         let fixed = workload.starts_with("W3") || workload == "W4";
-        Self { workload, batch: batch.filter(|_| !fixed).unwrap_or(own).max(1), width }
+        Self { workload, batch: batch.filter(|_| !fixed).unwrap_or(own).max(1), width, recompute: Recompute::Nothing }
     }
 
     /// Whether it is worth running on `device`: the largest product is for hardware.
     pub fn fits(&self, device: &Device) -> bool {
         self.workload != "W3-4096" || matches!(device, Device::Gpu(gpu) if !gpu.caps().software)
-    }
-
-    /// Floating-point operations where the workload is one kernel.
-    fn flops(&self) -> Option<f64> {
-        match self.workload {
-            "W3-1024" => Some(2.0 * 1024_f64.powi(3)),
-            "W3-128x784x512" => Some(2.0 * 128.0 * 784.0 * 512.0),
-            "W3-4096" => Some(2.0 * 4096_f64.powi(3)),
-            "W4" => Some(2.0 * 16.0 * 64.0 * 64.0 * 32.0 * 32.0 * 9.0),
-            _ => None,
-        }
     }
 
     /// Data, image shape and settings of a workload that trains.
@@ -66,7 +57,8 @@ impl Spec {
             _ => return Ok(None),
         };
         let image = [set.height, set.width, set.channels];
-        let config = Config { steps: u64::MAX, batch: self.batch, rate: Rate::constant(1e-3), ..Config::default() };
+        let (steps, rate, recompute) = (u64::MAX, Rate::constant(1e-3), self.recompute);
+        let config = Config { steps, batch: self.batch, rate, recompute, ..Config::default() };
         Ok(Some((Source::of(set, device, 1), image, config)))
     }
 
@@ -90,7 +82,8 @@ impl Spec {
 /// What is repeated.
 enum Work {
     Training(Box<Trainer>),
-    Inference(Executable),
+    /// With the floating-point operations of a run.
+    Inference(Executable, u64),
 }
 
 /// A workload, ready to be timed.
@@ -118,7 +111,7 @@ impl Run {
             Some((source, image, config)) => {
                 Work::Training(Box::new(Trainer::new(&device.device, &spec.vae(), &source, image, config)?))
             }
-            None => Work::Inference(inference(&device.device, &spec)?),
+            None => inference(&device.device, &spec)?,
         };
         let mut run = Self { spec, device, work, repeats: 1, first_ms: 0.0, samples: vec![] };
         run.sample()?;
@@ -142,12 +135,12 @@ impl Run {
                         trainer.advance_many(steps)?;
                         steps as usize
                     }
-                    Work::Inference(exe) => exe.run().map(|()| 1)?,
+                    Work::Inference(exe, _) => exe.run().map(|()| 1)?,
                 };
             }
             match &mut self.work {
                 Work::Training(trainer) => trainer.records(true).map(drop),
-                Work::Inference(_) => wait(&self.device.device),
+                Work::Inference(..) => wait(&self.device.device),
             }
         })
     }
@@ -156,7 +149,7 @@ impl Run {
     pub fn executable(&self) -> &Executable {
         match &self.work {
             Work::Training(trainer) => trainer.executable(),
-            Work::Inference(exe) => exe,
+            Work::Inference(exe, _) => exe,
         }
     }
 
@@ -164,7 +157,7 @@ impl Run {
     pub fn profile(&mut self) -> Result<Vec<(String, f64)>> {
         match &mut self.work {
             Work::Training(trainer) => trainer.profile(),
-            Work::Inference(exe) => exe.profile(),
+            Work::Inference(exe, _) => exe.profile(),
         }
     }
 
@@ -172,18 +165,19 @@ impl Run {
     pub fn line(&self, samples: &[Sample]) -> serde_json::Value {
         let Sample { ms, processor_ms } = median(samples);
         let times: Vec<f64> = samples.iter().map(|s| s.ms).collect();
-        let mut line = serde_json::json!({
+        let flops = match &self.work {
+            Work::Training(trainer) => trainer.graph().flops(),
+            Work::Inference(_, flops) => *flops,
+        };
+        serde_json::json!({
             "workload": self.spec.workload, "device": self.device.name, "how": self.device.name,
             "batch": self.spec.batch, "width": self.spec.width,
+            "recompute": self.spec.recompute.to_string(),
             "ms_per_step": ms, "p10": quantile(&times, 0.1), "p90": quantile(&times, 0.9),
             "processor_ms": processor_ms, "images_per_s": self.spec.batch as f64 / ms * 1e3,
             "dispatches": self.executable().dispatches(), "planned_bytes": self.executable().planned_bytes(),
-            "first_step_ms": self.first_ms,
-        });
-        if let Some(flops) = self.spec.flops() {
-            line["gflops"] = (flops / ms * 1e-6).into();
-        }
-        line
+            "first_step_ms": self.first_ms, "gflops": flops as f64 / ms * 1e-6,
+        })
     }
 }
 
@@ -207,8 +201,8 @@ fn graph(spec: &Spec) -> Result<(Graph, Value, Vec<Vec<usize>>)> {
     Ok((g, root, shapes))
 }
 
-/// The executable of W3, W4 or W5, its inputs written.
-fn inference(device: &Device, spec: &Spec) -> Result<Executable> {
+/// W3, W4 or W5, its inputs written.
+fn inference(device: &Device, spec: &Spec) -> Result<Work> {
     let (g, root, shapes) = graph(spec)?;
     let store = Store::new(device, &[&g])?;
     store.init(&g, 0)?;
@@ -217,5 +211,5 @@ fn inference(device: &Device, spec: &Spec) -> Result<Executable> {
         let wave = (0..shape.iter().product::<usize>()).map(|j| (j as f32).sin()).collect();
         exe.write(&format!("x{i}"), &Array::f32(shape.clone(), wave)?)?;
     }
-    Ok(exe)
+    Ok(Work::Inference(exe, g.flops()))
 }

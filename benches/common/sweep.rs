@@ -1,9 +1,10 @@
-//! How the cost of a step grows with the batch and with the model's width.
+//! How the cost of a step grows with the batch and with the model's width, and what checkpointing trades.
 
 use crate::common::{Named, median};
 use crate::run::{Run, Spec};
 use serde_json::json;
 use wavae::Result;
+use wavae::graph::Recompute;
 
 /// Batches compared; time per image should be the same in all.
 const BATCHES: [usize; 5] = [32, 64, 128, 256, 512];
@@ -12,10 +13,7 @@ const FLAT: f64 = 1.15;
 /// A model of twice the width may cost this much more.
 const TWICE: f64 = 4.2;
 
-/// Times W2 at every batch, and at twice the width, taking turns; prints milliseconds per image and the ratios.
-pub fn sweep(device: &Named, samples: usize, json: bool) -> Result<()> {
-    let mut specs: Vec<_> = BATCHES.iter().map(|&batch| Spec::new("W2", Some(batch), 1)).collect();
-    specs.push(Spec::new("W2", None, 2));
+fn measured(specs: Vec<Spec>, device: &Named, samples: usize) -> Result<Vec<Run>> {
     let mut runs = specs.into_iter().map(|spec| Run::new(spec, device)).collect::<Result<Vec<_>>>()?;
     for _ in 0..samples.max(1) {
         for run in &mut runs {
@@ -23,6 +21,35 @@ pub fn sweep(device: &Named, samples: usize, json: bool) -> Result<()> {
             run.samples.push(sample);
         }
     }
+    Ok(runs)
+}
+
+/// W2 with and without checkpointing, taking turns: bytes and time.
+pub fn checkpointing(device: &Named, samples: usize, json: bool) -> Result<()> {
+    let specs = [Recompute::Nothing, Recompute::Cheap, Recompute::Segments]
+        .map(|recompute| Spec { recompute, ..Spec::new("W2", None, 1) });
+    let runs = measured(specs.to_vec(), device, samples)?;
+    if !json {
+        println!("\nW2 on {}, checkpointing\n             MiB     clock processor", device.name);
+    }
+    let plain = median(&runs[0].samples);
+    for run in &runs {
+        let sample = median(&run.samples);
+        let (clock, processor) = (sample.ms / plain.ms, sample.processor_ms / plain.processor_ms);
+        let mib = run.executable().planned_bytes() as f64 / f64::from(1 << 20);
+        match json {
+            true => println!("{}", run.line(&run.samples)),
+            false => println!("{:8} {mib:7.1} {clock:8.2}x {processor:8.2}x", run.spec.recompute.to_string()),
+        }
+    }
+    Ok(())
+}
+
+/// Times W2 at every batch, and at twice the width, taking turns; prints milliseconds per image and the ratios.
+pub fn sweep(device: &Named, samples: usize, json: bool) -> Result<()> {
+    let mut specs: Vec<_> = BATCHES.iter().map(|&batch| Spec::new("W2", Some(batch), 1)).collect();
+    specs.push(Spec::new("W2", None, 2));
+    let runs = measured(specs, device, samples)?;
     if !json {
         println!("\nW2 on {}, ms per image\n   batch width     clock processor", device.name);
     }

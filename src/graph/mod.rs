@@ -127,6 +127,14 @@ impl Graph {
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
+    /// Floating-point operations of one run, all nodes together.
+    pub fn flops(&self) -> u64 {
+        let flops = |node: &Node| {
+            let types: Vec<TensorType> = node.inputs.iter().map(|&v| self.ty(v).clone()).collect();
+            node.op().map_or(0, |op| op.cost(&types, &node.ty).flops)
+        };
+        self.nodes.iter().map(flops).sum()
+    }
     /// The node of `value`.
     pub fn node(&self, value: Value) -> &Node {
         &self.nodes[value.index()]

@@ -125,7 +125,9 @@ impl Trainer {
             let (mib, after) = (f64::from(1 << 20), exe.planned_bytes() as f64);
             let nodes = graph.nodes().len() - plain.nodes().len();
             plan += &format!("\n      checkpointing ({}): ", config.recompute);
-            plan += &format!("{nodes} nodes computed again, {:.1} → {:.1} MiB", before / mib, after / mib);
+            let more = 100.0 * (graph.flops() as f64 / plain.flops() as f64 - 1.0);
+            plan += &format!("{:.1} → {:.1} MiB for {more:.0} % more arithmetic, ", before / mib, after / mib);
+            plan += &format!("{nodes} nodes computed again");
         }
         evaluator.compile(device, &store)?;
         let feed = source.open(&store, config.batch, config.seed)?;
