@@ -213,7 +213,7 @@ pub fn planned_bytes(device: &Device, store: &Store, graph: &Graph, roots: &[Val
     Ok(match device {
         Device::Gpu(gpu) => lower(graph, roots, &store.layout, &Options::new(gpu.caps()))?.report.total_bytes(),
         Device::Cpu => {
-            Interpreter::<f32>::new(graph, roots, &store.layout)?.slot_bytes() as u64 + store.allocated_bytes()
+            Interpreter::<f32>::chained(graph, roots, &store.layout)?.slot_bytes() as u64 + store.allocated_bytes()
         }
     })
 }
@@ -259,7 +259,7 @@ impl Executable {
                 (ExecutableInner::Gpu(Box::new(exe)), plan)
             }
             (Device::Cpu, StoreInner::Cpu(memory)) => {
-                let interpreter = Box::new(Interpreter::new(graph, roots, &store.layout)?);
+                let interpreter = Box::new(Interpreter::chained(graph, roots, &store.layout)?);
                 let mib = interpreter.slot_bytes() as f64 / f64::from(1 << 20);
                 dispatches = interpreter.computed_nodes();
                 planned_bytes = interpreter.slot_bytes() as u64 + store.allocated_bytes();

@@ -1,5 +1,6 @@
 //! Runs a graph node by node with the ops' references.
 
+use super::chain::Chains;
 use super::{Buffer, Memory, Scalar, View};
 use crate::error::{Error, Result};
 use crate::graph::{Arena, Def, Graph, StoreLayout, Value};
@@ -26,6 +27,7 @@ pub struct Interpreter<T> {
     graph: Graph,
     homes: Vec<Home>,
     live: Vec<bool>,
+    chains: Chains,
     slots: Vec<Buffer<T>>,
     inputs: Vec<Buffer<T>>,
     input_index: HashMap<String, usize>,
@@ -34,12 +36,24 @@ pub struct Interpreter<T> {
 }
 
 impl<T: Scalar> Interpreter<T> {
-    /// Plans `graph` for the `roots`, whose values stay readable after a run.
+    /// Plans `graph` for the `roots`, whose values stay readable after a run; every node runs by itself.
     ///
     /// # Errors
     /// Where a parameter of the graph is not in `layout`.
     pub fn new(graph: &Graph, roots: &[Value], layout: &StoreLayout) -> Result<Self> {
+        Self::plan(graph, roots, layout, graph.live(roots), Chains::none(graph))
+    }
+    /// The same with pointwise nodes joined to chains: fewer passes over memory, the same bits.
+    ///
+    /// # Errors
+    /// As [`Interpreter::new`].
+    pub fn chained(graph: &Graph, roots: &[Value], layout: &StoreLayout) -> Result<Self> {
         let live = graph.live(roots);
+        let chains = Chains::find(graph, roots, &live);
+        Self::plan(graph, roots, layout, live, chains)
+    }
+
+    fn plan(graph: &Graph, roots: &[Value], layout: &StoreLayout, live: Vec<bool>, chains: Chains) -> Result<Self> {
         let mut homes = vec![Home::Dead; graph.nodes().len()];
         let mut inputs = vec![];
         let mut input_index = HashMap::new();
@@ -49,7 +63,7 @@ impl<T: Scalar> Interpreter<T> {
         for (i, node) in graph.nodes().iter().enumerate() {
             for v in node.inputs.iter().filter(|_| live[i]) {
                 if let Some(life) = tenant[v.index()] {
-                    lives[life].last = i;
+                    lives[life].last = lives[life].last.max(chains.position(i));
                 }
             }
             homes[i] = match &node.def {
@@ -73,10 +87,11 @@ impl<T: Scalar> Interpreter<T> {
                     tenant[i] = tenant[node.inputs[0].index()];
                     homes[node.inputs[0].index()].clone()
                 }
-                Def::Apply(_) if !live[i] => Home::Dead,
+                Def::Apply(_) if !live[i] || !chains.stores(i) => Home::Dead,
                 Def::Apply(_) => {
                     tenant[i] = Some(lives.len());
-                    lives.push(Lifetime { first: i, last: i, size: node.ty.len() });
+                    let first = chains.position(i);
+                    lives.push(Lifetime { first, last: first, size: node.ty.len() });
                     types.push(node.ty.dtype);
                     Home::Slot(0)
                 }
@@ -95,7 +110,7 @@ impl<T: Scalar> Interpreter<T> {
         }
         let zeros = |(size, dtype): (usize, DType)| Buffer::zeros(&TensorType { shape: [size].into(), dtype });
         let slots = assignment.1.into_iter().map(zeros).collect();
-        Ok(Self { graph: graph.clone(), homes, live, slots, inputs, input_index, updated: vec![] })
+        Ok(Self { graph: graph.clone(), homes, live, chains, slots, inputs, input_index, updated: vec![] })
     }
 
     /// Overwrites the input called `name`.
@@ -112,7 +127,7 @@ impl<T: Scalar> Interpreter<T> {
         Ok(())
     }
 
-    /// Runs every live node. `inspect` sees each computed node's real elements and may stop the run.
+    /// Runs every live node. `inspect` sees the real elements of each computed node that keeps them, and may stop the run.
     pub fn run_inspected(
         &mut self,
         memory: &mut Memory<T>,
@@ -137,6 +152,11 @@ impl<T: Scalar> Interpreter<T> {
                 self.update(i, &op, memory);
                 false
             }
+            Def::Apply(_) if self.chains.position(i) != i => false,
+            Def::Apply(_) if self.chains.at(i).is_some() => {
+                self.compute_chain(i, memory);
+                self.chains.stores(i)
+            }
             Def::Apply(op) => {
                 self.compute(i, &op, memory);
                 true
@@ -158,16 +178,20 @@ impl<T: Scalar> Interpreter<T> {
             };
             let start = Instant::now();
             self.run_node(i, memory);
-            if self.live[i] && !op.alias() {
+            if self.runs(i, &op) {
                 times.push((self.graph.label(Value::at(i)), start.elapsed().as_secs_f64() * 1e3));
             }
         }
         Ok(times)
     }
-    /// How many nodes a run computes.
+    /// How many nodes a run computes, a chain counted as one.
     pub fn computed_nodes(&self) -> usize {
-        let computed = |i: &usize| self.live[*i] && self.graph.nodes()[*i].op().is_some_and(|op| !op.alias());
+        let computed = |i: &usize| self.graph.nodes()[*i].op().is_some_and(|op| self.runs(*i, op));
         (0..self.homes.len()).filter(computed).count()
+    }
+    /// Whether something is computed at node `i`.
+    fn runs(&self, i: usize, op: &Arc<dyn Op>) -> bool {
+        self.live[i] && !op.alias() && self.chains.position(i) == i
     }
     /// Runs every live node.
     pub fn run(&mut self, memory: &mut Memory<T>) -> Result<()> {
@@ -191,6 +215,16 @@ impl<T: Scalar> Interpreter<T> {
             }
         }
         self.slots[slot] = out;
+    }
+
+    fn compute_chain(&mut self, i: usize, memory: &Memory<T>) {
+        let Some(chain) = self.chains.at(i) else { return };
+        let slot = |node: usize| if let Home::Slot(slot) = self.homes[node] { Some(slot) } else { None };
+        let taken: Vec<usize> = chain.stored().filter_map(slot).collect();
+        let take = |&slot: &usize| std::mem::replace(&mut self.slots[slot], Buffer::Real(vec![]));
+        let mut outs: Vec<Buffer<T>> = taken.iter().map(take).collect();
+        chain.eval(|v| self.view(v, memory), outs.iter_mut().map(Buffer::real_mut).collect());
+        taken.into_iter().zip(outs).for_each(|(slot, out)| self.slots[slot] = out);
     }
 
     /// Updates leaves where they lie; `false` where the op cannot, or one buffer holds two of its inputs.

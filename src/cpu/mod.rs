@@ -1,8 +1,10 @@
 //! The reference: every op in plain Rust, generic over f32 and f64, and the interpreter that runs a graph with it.
 //!
-//! In f64 it is the oracle that the tests hold kernels against; in f32 it is the CPU device. It runs the *unfused* graph,
-//! so that comparing a whole model on both also tests fusion, planning and execution. No kernel knowledge belongs here.
+//! In f64 it is the oracle that the tests hold kernels against; in f32 it is the CPU device. The oracle runs the *unfused*
+//! graph, so that comparing a whole model on both also tests fusion, planning and execution; the device joins pointwise
+//! nodes to chains (`chain.rs`), which changes no bit. No kernel knowledge belongs here.
 
+mod chain;
 mod interpreter;
 mod memory;
 mod real;

@@ -260,7 +260,7 @@ impl Access {
     }
 
     /// `len` elements from position `from` of the walk.
-    fn gather<T: Real>(&self, data: &[T], from: usize, len: usize) -> Vec<T> {
+    pub(crate) fn gather<T: Real>(&self, data: &[T], from: usize, len: usize) -> Vec<T> {
         match self {
             Self::Full => data[from..from + len].to_vec(),
             Self::Scalar => vec![data[0]; len],
