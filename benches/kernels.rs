@@ -3,7 +3,8 @@
 //! larger of flops against a matrix product and bytes against a copy. A summary says where the first variant, which lowering
 //! takes, is not the best, and what is far from its ceiling.
 //!
-//! `cargo bench --bench kernels -- [FILTER] [--device both|all|software|cpu|NAME] [--time clock|processor] [--json]`
+//! `cargo bench --bench kernels -- [FILTER] [--device both|all|software|cpu|NAME] [--time clock|processor]
+//! [--variants N] [--json]`
 
 mod common;
 #[path = "common/kernel.rs"]
@@ -36,6 +37,9 @@ struct Args {
     /// Rates by the clock, or by processor time over the threads where the machine is busy
     #[arg(long, value_enum, default_value_t = Time::Clock)]
     time: Time,
+    /// Only this many variants of each, best first: 1 is what lowering takes
+    #[arg(long, default_value_t = usize::MAX)]
+    variants: usize,
     /// One JSON object a line instead of a table
     #[arg(long)]
     json: bool,
@@ -157,11 +161,11 @@ fn say(args: &Args, line: &str) {
     }
 }
 
-/// Every variant of `case` on every device.
-fn variants(devices: &[Named], family: &str, case: &OpCase) -> Result<Vec<Kernel>> {
+/// The first `most` variants of `case` on every device.
+fn variants(devices: &[Named], family: &str, case: &OpCase, most: usize) -> Result<Vec<Kernel>> {
     let mut kernels = vec![];
     for (i, Named { device, .. }) in devices.iter().enumerate() {
-        for index in 0.. {
+        for index in 0..most {
             match Kernel::new(i, device, family, case, index)? {
                 Some(kernel) => kernels.push(kernel),
                 None => break,
@@ -186,7 +190,7 @@ fn main() -> Result<()> {
             if args.filter.as_ref().is_some_and(|f| !name.contains(f.as_str())) {
                 continue;
             }
-            let mut kernels = variants(&devices, entry.name, &case)?;
+            let mut kernels = variants(&devices, entry.name, &case, args.variants)?;
             for _ in 0..SAMPLES {
                 for kernel in &mut kernels {
                     let sample = kernel.sample(&devices[kernel.device].device)?;

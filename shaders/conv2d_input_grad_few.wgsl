@@ -6,7 +6,7 @@
 // A tree of shuffles adds the lanes at the end. The grid's z is group · classes + class_y · stride_w + class_x.
 //
 // Needs back_w = 1 and at most TAPS filter columns a class: ceil(kw / step_w) ≤ TAPS. TX is a multiple of SG;
-// drivers stop unrolling near TX · TAPS = 32, and then it is several times slower. Correct only where every subgroup has
+// drivers stop unrolling near TX · TAPS = 32, or 32 / 4 · 3 / TN by fours, and then it is several times slower. Correct only where every subgroup has
 // exactly SG invocations: lowering checks the adapter's smallest and largest size.
 //
 // With w_base it also serves conv2d forward of stride 1 and dilation 1 for few output channels: that is this gradient with
@@ -16,6 +16,7 @@
 #import "lib/grid.wgsl"
 #import "lib/divide.wgsl"
 #import "lib/taps.wgsl"
+#import "few/ones.wgsl"
 
 // The subgroup size of the adapter.
 const SG: u32 = 8u; // spec
@@ -54,8 +55,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> dy: array<f32>; // [batch, oh, ow, oc]
-@group(0) @binding(2) var<storage, read> w: array<f32>; // [kh, kw, c / groups, oc], or any layout the strides describe
+// Bindings 1 and 2, dy and w: few/*.wgsl
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>; // [batch, h, w, c]
 
 @compute @workgroup_size(SG)
@@ -92,28 +92,28 @@ fn main(
         let row_ok = oy < p.oh;
         let tap = (ty.k0 + t * ty.step) * p.kw + tx.k0;
         let row = (image * p.oh + select(0u, oy, row_ok)) * p.ow;
-        for (var co0 = 0u; co0 < og; co0 += SG) {
-            let live = row_ok && co0 + lane < og;
-            let co = group * og + min(co0 + lane, og - 1u);
-            var b: array<f32, TAPS * TN>;
+        for (var co0 = 0u; co0 < og; co0 += SG * PART) {
+            let live = row_ok && co0 + lane * PART < og;
+            let co = group * og + min(co0 + lane * PART, og - PART);
+            var b: array<Part, TAPS * TN>;
             for (var j = 0u; j < TAPS; j++) {
                 for (var n = 0u; n < TN; n++) {
                     let ci = min(n0 + n, cg - 1u);
                     let at = p.w_base + (tap + j * tx.step) * p.w_tap + ci * p.w_ci + co * p.w_co;
                     let ok = live && j < tx.count;
-                    b[j * TN + n] = select(0.0, w[select(0u, at, ok)], ok);
+                    b[j * TN + n] = select(Part(), w_at(select(0u, at, ok)), ok);
                 }
             }
             // Position u of dy serves pixel i by tap j where u = i + TAPS - 1 - j.
             for (var u = 0u; u < SPAN; u++) {
                 let ox = tx.first + x0 + u - (TAPS - 1u);
                 let ok = row_ok && ox < p.ow;
-                let v = select(0.0, dy[select(0u, (row + ox) * p.oc + co, ok)], ok);
+                let v = select(Part(), dy_at(select(0u, (row + ox) * p.oc + co, ok)), ok);
                 for (var j = 0u; j < TAPS; j++) {
                     let i = u + j + 1u - TAPS;
                     if i < TX {
                         for (var n = 0u; n < TN; n++) {
-                            acc[i * TN + n] += v * b[j * TN + n];
+                            acc[i * TN + n] += product(v, b[j * TN + n]);
                         }
                     }
                 }

@@ -103,7 +103,7 @@ impl Kernel {
             }
         };
         let name = [family.to_string(), case.name.clone(), variant.to_string()];
-        let products = case.op.sums_products();
+        let products = case.op.sums_products() && cost.flops > 0;
         let mut kernel =
             Self { device, name, index, products, cost, exe, repeats: 1, compile_ms: 0.0, samples: vec![] };
         kernel.sample(on)?;

@@ -199,6 +199,7 @@ impl Gpu {
                 wgpu::Features::SUBGROUP
                     | wgpu::Features::SUBGROUP_BARRIER
                     | wgpu::Features::SHADER_F16
+                    | wgpu::Features::SHADER_INT64
                     | wgpu::Features::TIMESTAMP_QUERY,
             ),
             LimitsChoice::Default => (wgpu::Limits::defaults(), wgpu::Features::empty()),
@@ -380,6 +381,7 @@ fn caps(limits: &wgpu::Limits, features: wgpu::Features, info: &wgpu::AdapterInf
         uniform_align: limits.min_uniform_buffer_offset_alignment,
         subgroup: (features.contains(wgpu::Features::SUBGROUP) && fixed).then_some(info.subgroup_min_size),
         f16: features.contains(wgpu::Features::SHADER_F16),
+        int64: features.contains(wgpu::Features::SHADER_INT64),
         timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
         software: kind == Kind::Software,
     }

@@ -23,6 +23,8 @@ pub struct Caps {
     pub subgroup: Option<u32>,
     /// Half-precision arithmetic and storage.
     pub f16: bool,
+    /// Integers of 64 bits.
+    pub int64: bool,
     /// Timestamps inside an encoder, for the profiler.
     pub timestamps: bool,
     /// A CPU that pretends to be a GPU (lavapipe, SwiftShader, WARP).
@@ -30,6 +32,10 @@ pub struct Caps {
 }
 
 impl Caps {
+    /// Whether floats are best fetched in pairs, as integers of 64 bits.
+    pub fn wide(&self) -> bool {
+        self.int64 && self.software
+    }
     /// WebGPU's guaranteed minimum: what every kernel must be able to live with.
     pub fn minimum() -> Self {
         Self {
@@ -43,6 +49,7 @@ impl Caps {
             uniform_align: 256,
             subgroup: None,
             f16: false,
+            int64: false,
             timestamps: false,
             software: false,
         }

@@ -65,9 +65,9 @@ impl fmt::Debug for Shader {
     }
 }
 
-/// What the validator accepts: WGSL, subgroup operations and f16. The device checks what it has.
+/// What the validator accepts: WGSL, subgroup operations, f16 and integers of 64 bits. The device checks what it has.
 pub fn capabilities() -> Capabilities {
-    Capabilities::SUBGROUP | Capabilities::SUBGROUP_BARRIER | Capabilities::SHADER_FLOAT16
+    Capabilities::SUBGROUP | Capabilities::SUBGROUP_BARRIER | Capabilities::SHADER_FLOAT16 | Capabilities::SHADER_INT64
 }
 
 impl Shader {

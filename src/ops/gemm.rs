@@ -70,6 +70,8 @@ pub(super) struct Tile {
     core: Core,
     left: Left,
     deep: [bool; 2],
+    /// Whether fours are fetched as integers of 64 bits.
+    wide: bool,
     /// Invocations a workgroup.
     lanes: u32,
     /// Blocks of four rows and of four columns an invocation; rows and columns themselves for the dot core.
@@ -87,6 +89,15 @@ const SUBGROUP: [(&str, u32, u32, f64); 7] = [
     ("subgroup 4x1", 4, 1, 39.0),
     ("subgroup 4x2", 4, 2, 46.0),
     ("subgroup 8x1", 8, 1, 44.0),
+];
+
+/// The same of the vector core that fetches fours as integers of 64 bits.
+const WIDE: [(&str, u32, u32, f64); 5] = [
+    ("wide 1x1", 1, 1, 26.0),
+    ("wide 2x1", 2, 1, 48.0),
+    ("wide 2x2", 2, 2, 60.0),
+    ("wide 4x1", 4, 1, 70.0),
+    ("wide 4x2", 4, 2, 77.0),
 ];
 
 /// The same of the vector core.
@@ -159,12 +170,17 @@ impl Tile {
                 let core = if self.left == Left::Depth { "gemm/vector_deep.wgsl" } else { "gemm/vector.wgsl" };
                 let left = if self.left == Left::Ones { "gemm/left.wgsl" } else { "gemm/left4.wgsl" };
                 let launch = launch.import(DEFAULT, core).import("gemm/left.wgsl", left);
-                let launch = launch.import("gemm/right.wgsl", "gemm/right4.wgsl");
+                let launch = fours(launch.import("gemm/right.wgsl", "gemm/right4.wgsl"), self.wide);
                 launch.spec("SG", self.lanes).spec("RM", m).spec("RN", n)
             }
             Core::Dot => launch.import(DEFAULT, "gemm/dot.wgsl").spec("SG", self.lanes).spec("TM", m).spec("TN", n),
         }
     }
+}
+
+/// `launch`, of a kernel that fetches by fours, with or without integers of 64 bits.
+pub(super) fn fours(launch: Launch, wide: bool) -> Launch {
+    if wide { launch.import("lib/four.wgsl", "lib/four_wide.wgsl") } else { launch }
 }
 
 /// The subgroup size, where the cores have been written for it.
@@ -176,7 +192,8 @@ pub(super) fn subgroup(caps: &Caps) -> Option<u32> {
 pub(super) fn tiles(products: &Products, caps: &Caps) -> Vec<Tile> {
     let &Products { size, depth, left, right, deep } = products;
     let better = |a: &Tile, b: &Tile| b.score(size, depth, caps).total_cmp(&a.score(size, depth, caps));
-    let tile = |core, lanes, (name, m, n, rate)| Tile { name, core, left, deep, lanes, blocks: [m, n], rate };
+    let tile =
+        |core, lanes, (name, m, n, rate)| Tile { name, core, left, deep, wide: false, lanes, blocks: [m, n], rate };
     let mut families: Vec<Vec<Tile>> = vec![];
     if let Some(lanes) = subgroup(caps) {
         let tile = |core, (name, m, n, rate)| {
@@ -184,6 +201,9 @@ pub(super) fn tiles(products: &Products, caps: &Caps) -> Vec<Tile> {
             let rate = if right == Right::Columns && n > 1 { 0.8 * rate } else { rate };
             tile(core, lanes, (name, m, n, rate))
         };
+        if right == Right::Fours && caps.wide() {
+            families.push(WIDE.map(|row| Tile { wide: true, ..tile(Core::Vector, row) }).to_vec());
+        }
         if right == Right::Fours {
             families.push(VECTOR.map(|row| tile(Core::Vector, row)).to_vec());
         }

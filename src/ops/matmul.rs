@@ -4,7 +4,7 @@
 //! same kind: da = dy·op(b)ᵀ and db = op(a)ᵀ·dy, transposed where a and b are.
 
 use super::gemm::{self, Left, Products, Right, Tile};
-use super::{Bind, ChainSlot, Cost, Launch, Lowering, Op, Vjp};
+use super::{Bind, ChainSlot, Cost, Launch, Lowering, Op, Vjp, permute};
 use crate::cpu::{Real, Reference, Strided, Threads, View};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
@@ -187,6 +187,24 @@ impl Op for Matmul {
             let passes = vec![launch(&part, &tile, Bind::Scratch(0), splits), split_sum(s.m * s.n, splits)];
             let split = Lowering { name: "split", passes, scratch: vec![TensorType::f32([splits * s.m * s.n])] };
             variants.insert(0, split);
+        } else if let (true, true, 1, Some(turn)) =
+            (self.tb, caps.software, s.batch, permute::turn(1, [1, s.n, s.k], caps))
+        {
+            // Turned first, b has its columns side by side; for few rows that is not worth a pass.
+            let params = MatmulParams { b_row: params.n, b_col: 1, ..params };
+            let lowering = |tile: &Tile| {
+                let binds = [Bind::In(0), Bind::Scratch(0), Bind::Out];
+                let product = Launch::new("matmul", &params, &binds, tile.groups([s.m, s.n]));
+                Lowering {
+                    name: tile.name,
+                    passes: vec![turn.clone(), tile.schedule(product).chain(ChainSlot::Epilogue)],
+                    scratch: vec![TensorType::f32([s.k * s.n])],
+                }
+            };
+            let products = Products { right: Right::rows(s.n), deep: [!self.ta, false], ..products };
+            let tiles = gemm::tiles(&products, caps);
+            let at = if s.m >= 256 { 0 } else { variants.len() };
+            variants.splice(at..at, tiles.iter().filter(|tile| tile.vector()).map(lowering));
         }
         variants
     }

@@ -61,6 +61,15 @@ fn transposition(runs: &[Run]) -> Option<[usize; 3]> {
     turned.then_some([batch, rows.extent, columns.extent])
 }
 
+/// The pass that transposes input `k`, matrices [batch, rows, columns], to scratch 0, so that a product may read it in order.
+pub(super) fn turn(k: usize, dims: [usize; 3], caps: &Caps) -> Option<Launch> {
+    let [batch, rows, columns] = dims;
+    let [from, to] = [dims, [batch, columns, rows]].map(TensorType::f32);
+    let best = Permute { order: vec![0, 2, 1] }.variants(&[from], &to, caps).into_iter().next()?;
+    let launch = best.passes.into_iter().next()?;
+    Some(Launch { binds: vec![Bind::In(k), Bind::Scratch(0)], chain: ChainSlot::None, ..launch })
+}
+
 impl Op for Permute {
     fn name(&self) -> &'static str {
         "permute"

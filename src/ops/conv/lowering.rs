@@ -5,8 +5,7 @@ use super::Geometry;
 use crate::lower::caps::Caps;
 use crate::ops::gemm::{self, Left, Products, Right, Tile};
 use crate::ops::matmul::split_sum;
-use crate::ops::permute::Permute;
-use crate::ops::{Bind, ChainSlot, Launch, Lowering, Op};
+use crate::ops::{Bind, ChainSlot, Launch, Lowering, permute};
 use crate::tensor::TensorType;
 
 /// The start of every convolution's parameters, and what follows.
@@ -161,7 +160,8 @@ pub(super) fn forward(geo: &Geometry, caps: &Caps) -> Vec<Lowering> {
         let launch = Launch::new("conv2d", &params, &BINDS, tile.groups(size)).depth(depth as u32);
         Lowering::single(tile.name, tile.schedule(launch).chain(ChainSlot::Epilogue))
     };
-    let few = turned(geo).and_then(|(turned, params)| few_channels(&turned, params, [0, 1], caps));
+    let few = turned(geo);
+    let few = few.and_then(|(geo, params)| few_channels(&geo, params, [Bind::In(0), Bind::In(1)], false, caps));
     let left = if geo.cg().is_multiple_of(4) { Left::Depth } else { Left::Ones };
     let products = Products { size, depth: depth as u64, left, right: Right::rows(geo.og()), deep: [true, false] };
     few.into_iter().chain(gemm::tiles(&products, caps).iter().map(lowering)).collect()
@@ -189,28 +189,44 @@ fn turned(geo: &Geometry) -> Option<(Geometry, FewChannelsParams)> {
     Some((turned, params))
 }
 
-/// The few-channel kernel for an input gradient, where it is legal and worth it. `inputs`: which are dy and w.
-fn few_channels(geo: &Geometry, params: FewChannelsParams, inputs: [usize; 2], caps: &Caps) -> Option<Lowering> {
+/// The few-channel kernel for an input gradient, where it is legal and worth it, by four channels a lane or by one. `inputs`:
+/// dy and w.
+fn few_channels(
+    geo: &Geometry,
+    params: FewChannelsParams,
+    inputs: [Bind; 2],
+    fours: bool,
+    caps: &Caps,
+) -> Option<Lowering> {
     let conv = &geo.conv;
     let lanes = gemm::subgroup(caps)?;
     let [step, back] = steps(geo);
     let taps = (geo.kw as u32).div_ceil(step[1]);
-    // Drivers stop unrolling past 32 (pixels × taps), and then registers become memory.
-    let pixels: u32 = if 16 * taps <= 32 { 16 } else { 8 };
-    if geo.cg() > 4 || back[1] != 1 || !pixels.is_multiple_of(lanes) || pixels * taps > 32 {
+    let channels = geo.cg() as u32;
+    // Drivers stop unrolling past 32 (pixels × taps), and then registers become memory; by fours earlier.
+    let pixels: u32 = if !fours && 16 * taps <= 32 { 16 } else { 8 };
+    let unrolled = if fours { taps * channels <= 6 } else { pixels * taps <= 32 };
+    if channels > 4 || back[1] != 1 || !pixels.is_multiple_of(lanes) || !unrolled {
         return None;
     }
     let params = FewChannelsParams { step_h: step[0], step_w: step[1], back_h: back[0], back_w: back[1], ..params };
     let [lines, width] = class(geo);
     let groups = (geo.batch * lines) as u64 * (width as u64).div_ceil(pixels.into());
-    let binds = [Bind::In(inputs[0]), Bind::In(inputs[1]), Bind::Out];
+    let binds = [inputs[0], inputs[1], Bind::Out];
     let launch = Launch::new("conv2d_input_grad_few", &params, &binds, groups)
         .spec("SG", lanes)
         .spec("TX", pixels)
-        .spec("TN", geo.cg() as u32)
+        .spec("TN", channels)
         .spec("TAPS", taps)
-        .depth((conv.groups * conv.stride[0] * conv.stride[1]) as u32);
-    Some(Lowering::single("few channels", launch.chain(ChainSlot::Epilogue)))
+        .depth((conv.groups * conv.stride[0] * conv.stride[1]) as u32)
+        .chain(ChainSlot::Epilogue);
+    Some(match fours {
+        true => {
+            let launch = launch.import("few/ones.wgsl", "few/fours.wgsl");
+            Lowering::single("few channels by fours", gemm::fours(launch, caps.wide()))
+        }
+        false => Lowering::single("few channels", launch),
+    })
 }
 
 /// Taps between taps that reach one parity class, and pixels of dy between those: down and across.
@@ -254,10 +270,14 @@ pub(super) fn input_grad(geo: &Geometry, caps: &Caps) -> Vec<Lowering> {
     };
     let left = if geo.og().is_multiple_of(4) { Left::Depth } else { Left::Ones };
     let plain = Products { size, depth: depth as u64, left, right: Right::Rows, deep: [true, true] };
-    let mut variants: Vec<Lowering> = few_channels(geo, few, [1, 0], caps).into_iter().collect();
+    let few = |fours| few_channels(geo, few, [Bind::In(1), Bind::In(0)], fours, caps);
+    let mut variants: Vec<Lowering> = if left == Left::Depth { few(true) } else { None }.into_iter().collect();
+    variants.extend(few(false));
     // A turned filter has its input channels side by side, which the vector core needs.
     let turned = Products { right: Right::rows(geo.cg()), deep: [true, false], ..plain };
-    if let (1, Right::Fours, Some(turn)) = (conv.groups, turned.right, turn(geo, caps)) {
+    if let (1, Right::Fours, Some(turn)) =
+        (conv.groups, turned.right, permute::turn(0, [geo.kh * geo.kw, geo.c, geo.oc], caps))
+    {
         let params = InputGradParams { w_tap: (geo.c * geo.oc) as u32, w_ci: 1, w_co: geo.c as u32, ..params };
         let lowering = |tile: &Tile| Lowering {
             name: tile.name,
@@ -269,15 +289,6 @@ pub(super) fn input_grad(geo: &Geometry, caps: &Caps) -> Vec<Lowering> {
     let single = |tile: &Tile| Lowering::single(tile.name, launch(&params, Bind::In(0), tile));
     variants.extend(gemm::tiles(&plain, caps).iter().map(single));
     variants
-}
-
-/// The pass that turns a filter [taps, c, oc] of one group to [taps, oc, c] in scratch 0.
-fn turn(geo: &Geometry, caps: &Caps) -> Option<Launch> {
-    let taps = geo.kh * geo.kw;
-    let [from, to] = [[taps, geo.c, geo.oc], [taps, geo.oc, geo.c]].map(TensorType::f32);
-    let best = Permute { order: vec![0, 2, 1] }.variants(&[from], &to, caps).into_iter().next()?;
-    let launch = best.passes.into_iter().next()?;
-    Some(Launch { binds: vec![Bind::In(0), Bind::Scratch(0)], chain: ChainSlot::None, ..launch })
 }
 
 /// Variants of the weight gradient: pixels are split so that small filters fill the device too.
