@@ -2,12 +2,20 @@
 //! every figure is in nats, element by element, until [`Graph::per_example`] sums it.
 
 mod bernoulli;
+mod categorical;
+mod counts;
+mod laplace;
+mod logistic;
 mod normal;
 
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
 pub use bernoulli::Bernoulli;
+pub use categorical::Categorical;
+pub use counts::{NegativeBinomial, Poisson};
+pub use laplace::Laplace;
+pub use logistic::{DiscretizedLogistic, LogisticMixture};
 pub use normal::Normal;
 
 impl Graph {

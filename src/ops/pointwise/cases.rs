@@ -3,6 +3,8 @@
 use super::activation::*;
 use super::arithmetic::*;
 use super::gaussian::*;
+use super::logistic::*;
+use super::special::*;
 use super::{Function, Map};
 use crate::tensor::TensorType;
 use crate::testing::{ErrorCase, Gen, OpCase, Tol};
@@ -27,6 +29,8 @@ pub(in crate::ops) fn cases() -> Vec<OpCase> {
     cases.extend(arithmetic());
     cases.extend(activations());
     cases.extend(gaussians());
+    cases.extend(counts());
+    cases.extend(bins());
     cases.extend(extremes());
     cases
 }
@@ -123,6 +127,43 @@ fn gaussians() -> Vec<OpCase> {
         smooth("plain", &BERNOULLI_LOG_PROB, &[], vec![Gen::Normal([7, 65].into(), 4.0), unit()]).tol(summed),
         grad(&BERNOULLI_LOG_PROB_GRAD, &[], vec![Gen::Normal([7, 65].into(), 4.0), unit(), n()]),
         smooth("plain", &NORMAL_LOG_PROB, &[], vec![n(), n(), n()]).tol(Tol { abs: 1e-4, rel: 2e-5, depth: 0.0 }),
+    ]
+}
+
+fn counts() -> Vec<OpCase> {
+    let wide = || Gen::Values([9].into(), vec![1e-6, 1e-3, 0.5, 1.0, 2.0, 7.999, 8.001, 300.0, 1e5]);
+    // Near its zeros at 1 and 2, ln Γ is a difference of terms up to about 15; a large one rounds relative to itself.
+    let tol = Tol { abs: 2e-5, rel: 2e-6, depth: 0.0 };
+    vec![
+        smooth("plain", &LGAMMA, &[], vec![Gen::uniform([7, 65], 0.05, 20.0)]).tol(tol),
+        smooth("wide", &LGAMMA, &[], vec![wide()]).tol(tol).no_grad("checked at ordinary inputs"),
+        grad(&DIGAMMA, &[], vec![Gen::uniform([7, 65], 0.05, 20.0)]).tol(tol),
+        smooth("wide", &DIGAMMA, &[], vec![wide()]).tol(tol).no_grad("it is a gradient itself"),
+    ]
+}
+
+/// Gray values on, between and at the ends of 256 bins; narrow and wide scales.
+fn bins() -> Vec<OpCase> {
+    let x = || {
+        let grays = (0..7 * 65).map(|i| [0, 255, 128, 1, 254, (i * 37) % 256][i % 6] as f32 / 255.0);
+        Gen::Values([7, 65].into(), grays.collect())
+    };
+    let mu = || Gen::uniform([7, 65], -0.1, 1.1);
+    let logscale = || Gen::uniform([7, 65], -5.0, 1.0);
+    let d = || Gen::normal([7, 65]);
+    // Errors of a tail are relative to a, up to 150 here; by the scale once more.
+    let tol = Tol { abs: 5e-5, rel: 2e-5, depth: 0.0 };
+    let slope = Tol { abs: 2e-3, rel: 5e-5, depth: 0.0 };
+    let far = vec![Gen::Values([3].into(), vec![0.0, 0.5, 1.0]), Gen::Values([3].into(), vec![1e4, -1e4, 1e4])];
+    let far = [far, vec![Gen::Values([3].into(), vec![-2.0, 0.0, 30.0])]].concat();
+    vec![
+        smooth("256", &DISCRETIZED_LOGISTIC, &[256.0], vec![x(), mu(), logscale()]).tol(tol),
+        smooth("8", &DISCRETIZED_LOGISTIC, &[8.0], vec![x(), mu(), logscale()])
+            .tol(tol)
+            .no_grad("x lies on edges of bins"),
+        smooth("far", &DISCRETIZED_LOGISTIC, &[256.0], far).tol(tol).no_grad("checked at ordinary inputs"),
+        grad(&DISCRETIZED_LOGISTIC_MU_GRAD, &[256.0], vec![x(), mu(), logscale(), d()]).tol(slope),
+        grad(&DISCRETIZED_LOGISTIC_SCALE_GRAD, &[256.0], vec![x(), mu(), logscale(), d()]).tol(slope),
     ]
 }
 

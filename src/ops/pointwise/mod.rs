@@ -8,6 +8,8 @@ pub mod activation;
 pub mod arithmetic;
 mod cases;
 pub mod gaussian;
+pub mod logistic;
+pub mod special;
 
 pub(super) use cases::{bench, cases, errors};
 
