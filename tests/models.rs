@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::models::{Model, Objective, conv, conv_with, mlp, mlp_with, resident, residual};
+use common::models::{Model, Objective, conv, conv_with, likely, mlp, mlp_with, resident, residual};
 use wavae::device::planned_bytes;
 use wavae::graph::{Arena, Graph, Recompute};
 use wavae::lower::{Options, lower};
@@ -11,7 +11,10 @@ use wavae::nn::{Activation, Mode};
 use wavae::ops::optimizer::Adam;
 use wavae::rng::{Philox, normal};
 use wavae::train::{Config, Optimizer, Trainer};
-use wavae::vae::{DiagonalGaussian, zoo};
+use wavae::vae::{
+    DiagonalGaussian, DiscretizedLogisticPixels, GaussianPixels, LaplacePixels, NegativeBinomialCounts, PoissonCounts,
+    Spread, zoo,
+};
 use wavae::{Device, Store, TensorType};
 
 fn gpu() -> Device {
@@ -151,6 +154,26 @@ fn objective_gradient(model: &Model, batch: usize) {
         let (sum, size) = products.fold((0.0, 0.0), |(sum, size), p: f64| (sum + p, size + p.abs()));
         let bound = 1e-6 * size + 1e-7;
         assert!((numeric - sum).abs() <= bound, "{}: {sum:.9} by the rules, {numeric:.9} by differences", param.name);
+    }
+}
+
+/// Both checks for each likelihood that the models above do not have.
+#[test]
+fn every_likelihood_in_a_whole_model() {
+    let logistic = |components| DiscretizedLogisticPixels { components, bins: 256 };
+    let counts = |dispersion_of_each| NegativeBinomialCounts { dispersion_of_each };
+    for model in [
+        likely("gaussian, sigma per pixel", GaussianPixels { sigma: Spread::PerPixel }),
+        likely("laplace", LaplacePixels { scale: Spread::Learned }),
+        likely("laplace, scale per pixel", LaplacePixels { scale: Spread::PerPixel }),
+        likely("discretized logistic", logistic(1)),
+        likely("mixture of discretized logistics", logistic(3)),
+        likely("poisson", PoissonCounts),
+        likely("negative binomial", counts(false)),
+        likely("negative binomial, dispersion of each", counts(true)),
+    ] {
+        objective_gradient(&model, 5);
+        gradients(&model, 5);
     }
 }
 

@@ -12,7 +12,10 @@ use crate::graph::{Graph, Value};
 use crate::nn::{Mode, Module};
 use crate::tensor::TensorType;
 
-pub use likelihood::{BernoulliLogits, GaussianPixels, Likelihood, Spread};
+pub use likelihood::{
+    BernoulliLogits, DiscretizedLogisticPixels, GaussianPixels, LaplacePixels, Likelihood, NegativeBinomialCounts,
+    PoissonCounts, Spread,
+};
 pub use objective::Elbo;
 pub use posterior::{Delta, DiagonalGaussian, Latent, Posterior};
 pub use prior::{Prior, StandardNormal};
@@ -62,8 +65,13 @@ impl Vae {
     pub fn terms(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Terms> {
         let latent = self.encode(g, x, mode)?;
         let decoded = g.scoped("decoder", |g| self.decoder.forward(g, latent.z, mode))?;
-        if g.shape(decoded) != g.shape(x) {
-            let message = format!("the decoder yields {}, the data is {}", g.shape(decoded), g.shape(x));
+        let mut expected = g.shape(x).dims().to_vec();
+        if let Some(last) = expected.last_mut() {
+            *last *= self.likelihood.width();
+        }
+        if g.shape(decoded).dims() != expected {
+            let (found, data, width) = (g.shape(decoded), g.shape(x), self.likelihood.width());
+            let message = format!("the decoder yields {found}, the data is {data} with {width} numbers for each");
             return Err(Error::shape("vae", message));
         }
         g.scoped("objective", |g| {

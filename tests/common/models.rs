@@ -58,6 +58,18 @@ pub fn mlp_with(posterior: impl Posterior + 'static, act: Activation) -> Model {
     Model { name: "mlp", vae: compose(encoder, posterior, decoder, BernoulliLogits), image: [7, 5, 1] }
 }
 
+/// 7×5 RGB images, layers of 33 and smooth activations, any likelihood.
+pub fn likely(name: &'static str, likelihood: impl Likelihood + 'static) -> Model {
+    let channels = 3 * likelihood.width();
+    let encoder = Sequential::new().then("flatten", Flatten).then("fc", Linear::new(33)).then("act", Activation::Tanh);
+    let decoder = Sequential::new()
+        .then("fc", Linear::new(33))
+        .then("act", Activation::Tanh)
+        .then("out", Linear::new(35 * channels))
+        .then("image", Unflatten::image(7, 5, channels));
+    Model { name, vae: compose(encoder, DiagonalGaussian::new(3), decoder, likelihood), image: [7, 5, 3] }
+}
+
 /// [`mlp_with`] three latent dimensions and relu.
 pub fn mlp() -> Model {
     mlp_with(DiagonalGaussian::new(3), Activation::Relu)

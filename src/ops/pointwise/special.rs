@@ -14,7 +14,7 @@ const HALF_LN_2PI: f64 = 0.918_938_533_204_672_8;
 fn lgamma<T: Real>(x: T) -> T {
     let (mut y, mut product) = (x, T::ONE);
     while y < T::of(FAR) {
-        product = product * y;
+        product *= y;
         y += T::ONE;
     }
     let r = T::ONE / y;

@@ -1,0 +1,104 @@
+//! Independent pixels: Bernoulli, Gaussian, Laplace.
+
+use super::{Likelihood, parts};
+use crate::dist::{Bernoulli, Laplace, Normal};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Init, Value};
+
+/// Independent Bernoulli pixels; the decoder yields logits.
+#[derive(Clone, Copy, Debug)]
+pub struct BernoulliLogits;
+
+impl Likelihood for BernoulliLogits {
+    fn log_prob(&self, g: &mut Graph, decoded: Value, x: Value) -> Result<Value> {
+        Bernoulli { logits: decoded }.log_prob(g, x)
+    }
+    fn mean(&self, g: &mut Graph, decoded: Value) -> Result<Value> {
+        Bernoulli { logits: decoded }.mean(g)
+    }
+}
+
+/// The spread of pixels around their mean: σ of [`GaussianPixels`], b of [`LaplacePixels`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Spread {
+    /// Given.
+    Fixed(f32),
+    /// One trained number, starting at 1 (Rybkin 2021, arXiv 2006.13202).
+    Learned,
+    /// A second number of the decoder for each pixel: its logarithm.
+    PerPixel,
+}
+
+impl Spread {
+    fn width(self) -> usize {
+        if self == Self::PerPixel { 2 } else { 1 }
+    }
+
+    fn trained(self) -> bool {
+        !matches!(self, Self::Fixed(_))
+    }
+
+    /// The mean's part of `decoded`, and the logarithm of the spread; `name` is that of the trained number.
+    fn split(self, g: &mut Graph, decoded: Value, name: &str) -> Result<(Value, Value)> {
+        let parts = parts(g, decoded, self.width())?;
+        let log = match self {
+            Self::Fixed(spread) if spread.is_finite() && spread > 0.0 => g.full([], spread.ln())?,
+            Self::Fixed(spread) => {
+                return Err(Error::Config(format!("sigma {spread}: it must be positive and finite")));
+            }
+            Self::Learned => g.param(name, [], Init::Constant(0.0))?,
+            Self::PerPixel => parts[1],
+        };
+        Ok((parts[0], log))
+    }
+}
+
+/// Independent Gaussian pixels around the decoder's output, which goes through a sigmoid for data in [0, 1].
+#[derive(Clone, Copy, Debug)]
+pub struct GaussianPixels {
+    /// σ; where it is trained, ln σ² is, within [−12, 6].
+    pub sigma: Spread,
+}
+
+impl Likelihood for GaussianPixels {
+    fn width(&self) -> usize {
+        self.sigma.width()
+    }
+    fn log_prob(&self, g: &mut Graph, decoded: Value, x: Value) -> Result<Value> {
+        let (raw, log) = self.sigma.split(g, decoded, "logvar")?;
+        let mu = g.sigmoid(raw)?;
+        let logvar = match self.sigma {
+            Spread::Fixed(_) => g.scale(log, 2.0)?,
+            _ => g.clamp(log, -12.0, 6.0)?,
+        };
+        Normal { mu, logvar }.log_prob(g, x)
+    }
+    fn mean(&self, g: &mut Graph, decoded: Value) -> Result<Value> {
+        let raw = parts(g, decoded, self.width())?[0];
+        g.sigmoid(raw)
+    }
+}
+
+/// Independent Laplace pixels around the decoder's output, which goes through a sigmoid for data in [0, 1]: an absolute
+/// error instead of a squared one, so that medians are learned and edges stay sharp.
+#[derive(Clone, Copy, Debug)]
+pub struct LaplacePixels {
+    /// b; where it is trained, ln b is, within [−7, 3].
+    pub scale: Spread,
+}
+
+impl Likelihood for LaplacePixels {
+    fn width(&self) -> usize {
+        self.scale.width()
+    }
+    fn log_prob(&self, g: &mut Graph, decoded: Value, x: Value) -> Result<Value> {
+        let (raw, log) = self.scale.split(g, decoded, "logscale")?;
+        let mu = g.sigmoid(raw)?;
+        let logscale = if self.scale.trained() { g.clamp(log, -7.0, 3.0)? } else { log };
+        Laplace { mu, logscale }.log_prob(g, x)
+    }
+    fn mean(&self, g: &mut Graph, decoded: Value) -> Result<Value> {
+        let raw = parts(g, decoded, self.width())?[0];
+        g.sigmoid(raw)
+    }
+}
