@@ -40,6 +40,7 @@ pub mod device;
 pub mod dist;
 pub mod error;
 pub mod eval;
+pub mod flow;
 pub mod gpu;
 pub mod graph;
 pub mod lower;

@@ -61,8 +61,11 @@ MINIMUM = "minimum"(x, y), 1, if y < x { y } else { x }, |g, at, _, k| {
         _ => g.map(&BELOW, &[], &[b, a, at.dout]).map(Some),
     }
 });
-function!(/// z where x ≥ y, else 0.
-    AT_LEAST = "at_least"(x, y, z), 1, if x >= y { z } else { T::ZERO }, no_second_derivative);
+function!(/// z where x ≥ y, else 0; gradients go to z only.
+AT_LEAST = "at_least"(x, y, z), 1, if x >= y { z } else { T::ZERO }, |g, at, _, k| match k {
+    2 => g.map(&AT_LEAST, &[], &[at.inputs[0], at.inputs[1], at.dout]).map(Some),
+    _ => Ok(None),
+});
 function!(/// z where x < y, else 0.
     BELOW = "below"(x, y, z), 1, if x < y { z } else { T::ZERO }, no_second_derivative);
 function!(/// x limited to [lo, hi]; the gradient is 1 inside (ends included) and 0 outside.
@@ -123,6 +126,10 @@ impl Graph {
     /// The smaller of x and y.
     pub fn minimum(&mut self, x: Value, y: Value) -> Result<Value> {
         self.map(&MINIMUM, &[], &[x, y])
+    }
+    /// `z` where `x` ≥ `y`, else 0, broadcasting; gradients go to `z` only.
+    pub fn where_at_least(&mut self, x: Value, y: Value, z: Value) -> Result<Value> {
+        self.map(&AT_LEAST, &[], &[x, y, z])
     }
     /// x limited to [lo, hi].
     pub fn clamp(&mut self, x: Value, lo: f32, hi: f32) -> Result<Value> {

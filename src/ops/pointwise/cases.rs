@@ -75,7 +75,7 @@ fn arithmetic() -> Vec<OpCase> {
         exact("plain", &ABS_GRAD, &[], vec![kinked(), n()]).no_grad("it is a gradient itself"),
         exact("plain", &MAXIMUM, &[], vec![n(), n()]),
         exact("plain", &MINIMUM, &[], vec![n(), n()]),
-        exact("plain", &AT_LEAST, &[], vec![n(), n(), n()]).no_grad("it is a gradient itself"),
+        exact("plain", &AT_LEAST, &[], vec![n(), n(), n()]),
         exact("plain", &BELOW, &[], vec![n(), n(), n()]).no_grad("it is a gradient itself"),
         exact("plain", &CLAMP, &[-0.5, 0.75], vec![n()]),
         exact("plain", &CLAMP_GRAD, &[-0.5, 0.75], vec![n(), n()]).no_grad("it is a gradient itself"),
