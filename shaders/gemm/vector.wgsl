@@ -5,8 +5,8 @@
 // shuffles, two at a time, so that a sum is fetched and put back once for two products. Rows and columns past the edge
 // repeat the last ones and are not stored.
 //
-// Needs gemm/right4.wgsl and its layouts, hence a multiple of four columns; left4.wgsl may fetch four rows at once. Correct only where every subgroup has exactly
-// SG invocations: lowering checks the adapter's smallest and largest size.
+// Needs right4.wgsl (or right8.wgsl) and its layouts, hence a multiple of four columns; left4.wgsl may fetch four rows at
+// once. Correct only where every subgroup has exactly SG invocations: lowering checks the adapter's smallest and largest size.
 
 #import "lib/grid.wgsl"
 #import "gemm/spare.wgsl"
@@ -34,7 +34,7 @@ fn main(
     let tiles_n = (size.y + TN * SG - 1u) / (TN * SG);
     let tile = group_index(wid, nwg);
     let m0 = (tile / tiles_n) * TM;
-    let n0 = (tile % tiles_n) * (TN * SG) + 4u * lane;
+    let n0 = (tile % tiles_n) * (TN * SG);
     if m0 >= size.x {
         gemm_spare(tile, lane);
         return;
@@ -50,7 +50,7 @@ fn main(
     }
     var col: array<u32, RN>;
     for (var j = 0u; j < RN; j++) {
-        col[j] = b_col(min(n0 + j * 4u * SG, size.y - 4u));
+        col[j] = b_col(min(n0 + b_first(lane, j), size.y - 4u));
     }
 
     var acc: array<mat4x4<f32>, RM * RN>;
@@ -68,12 +68,8 @@ fn main(
         for (var k = k0; k < end; k += 2u) {
             let even = subgroupShuffle(at.b, k - k0);
             let odd = subgroupShuffle(at.b, k - k0 + 1u);
-            var b0: array<vec4<f32>, RN>;
-            var b1: array<vec4<f32>, RN>;
-            for (var j = 0u; j < RN; j++) {
-                b0[j] = b_at4(even + col[j]);
-                b1[j] = b_at4(odd + col[j]);
-            }
+            let b0 = b_fours(even, col);
+            let b1 = b_fours(odd, col);
             for (var i = 0u; i < RM; i++) {
                 let v = subgroupShuffle(left[i], k - k0);
                 let w = subgroupShuffle(left[i], k - k0 + 1u);
@@ -102,7 +98,7 @@ fn main(
         }
         let r = y_row(m0 + i);
         for (var j = 0u; j < TN; j++) {
-            let n = n0 + (j / 4u) * 4u * SG + j % 4u;
+            let n = n0 + b_first(lane, j / 4u) + j % 4u;
             if n < size.y {
                 y_store(r + n, out[i * TN + j]);
             }

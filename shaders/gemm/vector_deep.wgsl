@@ -1,10 +1,10 @@
 // Core of a matrix product: vector.wgsl for a left operand whose k are neighbours, fetched by fours as well.
 //
 // A workgroup computes 4·RM rows × 4·RN·SG columns; each invocation holds all the rows of RN times four neighbouring
-// columns in registers. k advances by 4·SG: A is fetched once, four k an invocation, and passed round by shuffles, two k at
-// a time. Rows and columns past the edge repeat the last ones and are not stored.
+// columns in registers. k advances by 4·SG: A is fetched once, four k an invocation, and passed round by shuffles, so that a
+// sum is fetched and put back once for four products. Rows and columns past the edge repeat the last ones and are not stored.
 //
-// Needs left4.wgsl and right4.wgsl and their layouts, hence multiples of four columns and k. Correct only where every
+// Needs left4.wgsl and right4.wgsl (or right8.wgsl) and their layouts, hence multiples of four columns and k. Correct only where every
 // subgroup has exactly SG invocations: lowering checks the adapter's smallest and largest size.
 
 #import "lib/grid.wgsl"
@@ -17,6 +17,34 @@ const RM: u32 = 4u; // spec
 const RN: u32 = 2u; // spec
 const TM: u32 = 4u * RM;
 const TN: u32 = 4u * RN;
+
+// Sums, and what is multiplied: four k of each block of four rows, passed round from the invocation that fetched them, and
+// four k of each block of four columns.
+var<private> acc: array<mat4x4<f32>, RM * RN>;
+var<private> left: array<mat4x4<f32>, RM>;
+var<private> right: array<mat4x4<f32>, RN>;
+
+// The products of block `i` of rows and the k that invocation `giver` fetched. Called for each block: a loop of so many
+// instructions drivers do not unroll, and then registers become memory.
+fn multiply(i: u32, giver: u32) {
+    if i >= RM {
+        return;
+    }
+    let a = left[i];
+    let k0 = subgroupShuffle(a[0], giver);
+    let k1 = subgroupShuffle(a[1], giver);
+    let k2 = subgroupShuffle(a[2], giver);
+    let k3 = subgroupShuffle(a[3], giver);
+    for (var j = 0u; j < RN; j++) {
+        let b = right[j];
+        acc[i * RN + j] += mat4x4(
+            k0.x * b[0] + k1.x * b[1] + k2.x * b[2] + k3.x * b[3],
+            k0.y * b[0] + k1.y * b[1] + k2.y * b[2] + k3.y * b[3],
+            k0.z * b[0] + k1.z * b[1] + k2.z * b[2] + k3.z * b[3],
+            k0.w * b[0] + k1.w * b[1] + k2.w * b[2] + k3.w * b[3],
+        );
+    }
+}
 
 fn row_shuffle(r: Row, lane: u32) -> Row {
     return Row(subgroupShuffle(r.y, lane), subgroupShuffle(r.x, lane), subgroupShuffle(r.a, lane));
@@ -33,7 +61,7 @@ fn main(
     let tiles_n = (size.y + TN * SG - 1u) / (TN * SG);
     let tile = group_index(wid, nwg);
     let m0 = (tile / tiles_n) * TM;
-    let n0 = (tile % tiles_n) * (TN * SG) + 4u * lane;
+    let n0 = (tile % tiles_n) * (TN * SG);
     if m0 >= size.x {
         gemm_spare(tile, lane);
         return;
@@ -49,56 +77,37 @@ fn main(
     }
     var col: array<u32, RN>;
     for (var j = 0u; j < RN; j++) {
-        col[j] = b_col(min(n0 + j * 4u * SG, size.y - 4u));
+        col[j] = b_col(min(n0 + b_first(lane, j), size.y - 4u));
     }
 
-    var acc: array<mat4x4<f32>, RM * RN>;
     let step = k_step().b;
     for (var k0 = 0u; k0 < size.z; k0 += 4u * SG) {
         let k = k0 + 4u * lane;
         let live = k < size.z;
         let at = k_at(min(k, size.z - 4u));
-        var left: array<vec4<f32>, TM>;
-        for (var i = 0u; i < TM; i++) {
-            left[i] = select(vec4(0.0), a_at4(row[i], at), live);
+        for (var i = 0u; i < RM; i++) {
+            var rows: array<vec4<f32>, 4>;
+            for (var r = 0u; r < 4u; r++) {
+                rows[r] = select(vec4(0.0), a_at4(row[4u * i + r], at), live);
+            }
+            left[i] = transpose(mat4x4(rows[0], rows[1], rows[2], rows[3]));
         }
-        // Each invocation's first two k, then its last two.
-        for (var half = 0u; half < 2u; half++) {
-            var first: array<vec4<f32>, RM>;
-            var second: array<vec4<f32>, RM>;
-            for (var i = 0u; i < RM; i++) {
-                let r0 = select(left[4u * i].xy, left[4u * i].zw, half == 1u);
-                let r1 = select(left[4u * i + 1u].xy, left[4u * i + 1u].zw, half == 1u);
-                let r2 = select(left[4u * i + 2u].xy, left[4u * i + 2u].zw, half == 1u);
-                let r3 = select(left[4u * i + 3u].xy, left[4u * i + 3u].zw, half == 1u);
-                first[i] = vec4(r0.x, r1.x, r2.x, r3.x);
-                second[i] = vec4(r0.y, r1.y, r2.y, r3.y);
+        // Counted from k0, so that the driver does not see a short loop and unroll it, which halves the speed.
+        let end = min(k0 + 4u * SG, size.z);
+        for (var l = k0; l < end; l += 4u) {
+            let giver = (l - k0) / 4u;
+            let base = subgroupShuffle(at.b, giver);
+            let b0 = b_fours(base, col);
+            let b1 = b_fours(base + step, col);
+            let b2 = b_fours(base + 2u * step, col);
+            let b3 = b_fours(base + 3u * step, col);
+            for (var j = 0u; j < RN; j++) {
+                right[j] = mat4x4(b0[j], b1[j], b2[j], b3[j]);
             }
-            let base = at.b + 2u * half * step;
-            // Counted from k0, so that the driver does not see a short loop and unroll it, which halves the speed.
-            let end = min(k0 + 4u * SG, size.z);
-            for (var l = k0; l < end; l += 4u) {
-                let giver = (l - k0) / 4u;
-                let even = subgroupShuffle(base, giver);
-                var b0: array<vec4<f32>, RN>;
-                var b1: array<vec4<f32>, RN>;
-                for (var j = 0u; j < RN; j++) {
-                    b0[j] = b_at4(even + col[j]);
-                    b1[j] = b_at4(even + step + col[j]);
-                }
-                for (var i = 0u; i < RM; i++) {
-                    let v = subgroupShuffle(first[i], giver);
-                    let w = subgroupShuffle(second[i], giver);
-                    for (var j = 0u; j < RN; j++) {
-                        acc[i * RN + j] += mat4x4(
-                            v.x * b0[j] + w.x * b1[j],
-                            v.y * b0[j] + w.y * b1[j],
-                            v.z * b0[j] + w.z * b1[j],
-                            v.w * b0[j] + w.w * b1[j],
-                        );
-                    }
-                }
-            }
+            multiply(0u, giver);
+            multiply(1u, giver);
+            multiply(2u, giver);
+            multiply(3u, giver);
         }
     }
 
@@ -115,7 +124,7 @@ fn main(
         }
         let r = y_row(m0 + i);
         for (var j = 0u; j < TN; j++) {
-            let n = n0 + (j / 4u) * 4u * SG + j % 4u;
+            let n = n0 + b_first(lane, j / 4u) + j % 4u;
             if n < size.y {
                 y_store(r + n, out[i * TN + j]);
             }

@@ -12,7 +12,7 @@ enum Core {
     Tiled,
     /// One subgroup a workgroup, lanes along the columns.
     Subgroup,
-    /// The same with the right operand fetched by fours: for [`Right::Fours`].
+    /// The same with the right operand fetched by fours: where [`Right::fours`].
     Vector,
     /// One subgroup a workgroup, lanes along k: for few columns.
     Dot,
@@ -21,6 +21,8 @@ enum Core {
 /// How the right operand of a product lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Right {
+    /// Its columns are neighbours, and every row starts at a multiple of eight.
+    Eights,
     /// Its columns are neighbours, and every row starts at a multiple of four.
     Fours,
     /// Its columns are neighbours.
@@ -32,7 +34,16 @@ pub(super) enum Right {
 impl Right {
     /// An operand of `n` columns side by side, the rows (and batches or groups) at multiples of `n`.
     pub fn rows(n: usize) -> Self {
-        if n.is_multiple_of(4) { Self::Fours } else { Self::Rows }
+        match n {
+            _ if n.is_multiple_of(8) => Self::Eights,
+            _ if n.is_multiple_of(4) => Self::Fours,
+            _ => Self::Rows,
+        }
+    }
+
+    /// Whether the vector core may fetch it.
+    pub fn fours(self) -> bool {
+        matches!(self, Self::Eights | Self::Fours)
     }
 }
 
@@ -70,7 +81,8 @@ pub(super) struct Tile {
     core: Core,
     left: Left,
     deep: [bool; 2],
-    /// Whether fours are fetched as integers of 64 bits.
+    right: Right,
+    /// Whether fours, and eights of the right operand, are fetched as integers of 64 bits.
     wide: bool,
     /// Invocations a workgroup.
     lanes: u32,
@@ -170,7 +182,9 @@ impl Tile {
                 let core = if self.left == Left::Depth { "gemm/vector_deep.wgsl" } else { "gemm/vector.wgsl" };
                 let left = if self.left == Left::Ones { "gemm/left.wgsl" } else { "gemm/left4.wgsl" };
                 let launch = launch.import(DEFAULT, core).import("gemm/left.wgsl", left);
-                let launch = fours(launch.import("gemm/right.wgsl", "gemm/right4.wgsl"), self.wide);
+                let eights = self.wide && self.right == Right::Eights && n == 2;
+                let right = if eights { "gemm/right8.wgsl" } else { "gemm/right4.wgsl" };
+                let launch = fours(launch.import("gemm/right.wgsl", right), self.wide);
                 launch.spec("SG", self.lanes).spec("RM", m).spec("RN", n)
             }
             Core::Dot => launch.import(DEFAULT, "gemm/dot.wgsl").spec("SG", self.lanes).spec("TM", m).spec("TN", n),
@@ -192,8 +206,17 @@ pub(super) fn subgroup(caps: &Caps) -> Option<u32> {
 pub(super) fn tiles(products: &Products, caps: &Caps) -> Vec<Tile> {
     let &Products { size, depth, left, right, deep } = products;
     let better = |a: &Tile, b: &Tile| b.score(size, depth, caps).total_cmp(&a.score(size, depth, caps));
-    let tile =
-        |core, lanes, (name, m, n, rate)| Tile { name, core, left, deep, wide: false, lanes, blocks: [m, n], rate };
+    let tile = |core, lanes, (name, m, n, rate)| Tile {
+        name,
+        core,
+        left,
+        right,
+        deep,
+        wide: false,
+        lanes,
+        blocks: [m, n],
+        rate,
+    };
     let mut families: Vec<Vec<Tile>> = vec![];
     if let Some(lanes) = subgroup(caps) {
         let tile = |core, (name, m, n, rate)| {
@@ -201,10 +224,10 @@ pub(super) fn tiles(products: &Products, caps: &Caps) -> Vec<Tile> {
             let rate = if right == Right::Columns && n > 1 { 0.8 * rate } else { rate };
             tile(core, lanes, (name, m, n, rate))
         };
-        if right == Right::Fours && caps.wide() {
+        if right.fours() && caps.wide() {
             families.push(WIDE.map(|row| Tile { wide: true, ..tile(Core::Vector, row) }).to_vec());
         }
-        if right == Right::Fours {
+        if right.fours() {
             families.push(VECTOR.map(|row| tile(Core::Vector, row)).to_vec());
         }
         families.push(SUBGROUP.map(|row| tile(Core::Subgroup, row)).to_vec());

@@ -275,8 +275,8 @@ pub(super) fn input_grad(geo: &Geometry, caps: &Caps) -> Vec<Lowering> {
     variants.extend(few(false));
     // A turned filter has its input channels side by side, which the vector core needs.
     let turned = Products { right: Right::rows(geo.cg()), deep: [true, false], ..plain };
-    if let (1, Right::Fours, Some(turn)) =
-        (conv.groups, turned.right, permute::turn(0, [geo.kh * geo.kw, geo.c, geo.oc], caps))
+    if let (1, true, Some(turn)) =
+        (conv.groups, turned.right.fours(), permute::turn(0, [geo.kh * geo.kw, geo.c, geo.oc], caps))
     {
         let params = InputGradParams { w_tap: (geo.c * geo.oc) as u32, w_ci: 1, w_co: geo.c as u32, ..params };
         let lowering = |tile: &Tile| Lowering {
