@@ -17,7 +17,7 @@ pub struct Figures {
     pub reconstruction: f64,
     /// KL(q(z|x) ‖ p(z)).
     pub kl: f64,
-    /// Its parts by latent dimension.
+    /// Its parts, by latent dimension where it falls apart so.
     pub kl_dims: Vec<f64>,
 }
 
@@ -109,11 +109,11 @@ impl Evaluator {
 
     /// The bound over `set`, with one posterior sample an image.
     pub fn figures(&mut self, set: &ImageSet, seed: u64) -> Result<Figures> {
-        let latent = self.latent;
-        let (mut reconstruction, mut kl_dims) = (0.0f64, vec![0.0f64; latent]);
+        let parts = self.bound.0.shape(self.bound.1.kl_each).last();
+        let (mut reconstruction, mut kl_dims) = (0.0f64, vec![0.0f64; parts]);
         self.walk(set, seed, |arrays, count| {
             reconstruction += arrays[0].as_f32()[..count].iter().map(|&x| f64::from(x)).sum::<f64>();
-            for row in arrays[1].as_f32().chunks_exact(latent).take(count) {
+            for row in arrays[1].as_f32().chunks_exact(parts).take(count) {
                 kl_dims.iter_mut().zip(row).for_each(|(sum, &kl)| *sum += f64::from(kl));
             }
         })?;

@@ -10,15 +10,15 @@ pub mod zoo;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::nn::{Mode, Module};
-use crate::tensor::TensorType;
+use crate::tensor::{Shape, TensorType};
 
 pub use likelihood::{
     BernoulliLogits, DiscretizedLogisticPixels, GaussianPixels, LaplacePixels, Likelihood, NegativeBinomialCounts,
     PoissonCounts, Spread,
 };
 pub use objective::Elbo;
-pub use posterior::{Delta, DiagonalGaussian, Latent, Posterior};
-pub use prior::{Prior, StandardNormal};
+pub use posterior::{Delta, DiagonalGaussian, Flowed, Latent, Posterior};
+pub use prior::{FlowPrior, MixturePrior, Model, Prior, StandardNormal, VampPrior};
 
 /// The six parts. See the module.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub struct Terms {
     pub kl: Value,
     /// −ln p(x|z) of each example: \[B\].
     pub reconstruction_each: Value,
-    /// KL of each example and latent dimension: [B, L].
+    /// KL of each example in its parts, which sum to it: [B, L] by latent dimension where it falls apart so, else [B, 1].
     pub kl_each: Value,
     /// The sample and its distribution.
     pub latent: Latent,
@@ -74,14 +74,15 @@ impl Vae {
             let message = format!("the decoder yields {found}, the data is {data} with {width} numbers for each");
             return Err(Error::shape("vae", message));
         }
+        // Outside of the scope, for a prior may encode.
+        let kl_each = self.with_model(g.shape(x).dims()[1..].into(), |model| self.prior.kl(g, &latent, model))?;
         g.scoped("objective", |g| {
             let log_prob = self.likelihood.log_prob(g, decoded, x)?;
             let log_prob = g.per_example(log_prob)?;
             let reconstruction_each = g.scale(log_prob, -1.0)?;
             let reconstruction = g.mean_all(reconstruction_each)?;
-            let kl_each = self.prior.kl(g, &latent)?;
             let kl = g.mean_all(kl_each)?;
-            let kl = g.scale(kl, self.posterior.latent() as f32)?;
+            let kl = g.scale(kl, g.shape(kl_each).last() as f32)?;
             let bound = g.add(reconstruction, kl)?;
             let elbo = g.scale(bound, -1.0)?;
             let loss = self.objective.loss(g, reconstruction, kl, kl_each)?;
@@ -94,6 +95,29 @@ impl Vae {
     pub fn encode(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Latent> {
         let features = g.scoped("encoder", |g| self.encoder.forward(g, x, mode))?;
         g.scoped("posterior", |g| self.posterior.infer(g, features))
+    }
+
+    /// `count` samples of p(z), [count, L], for a model of examples shaped `data`.
+    ///
+    /// Inputs it declares: `rng`, as [`Vae::terms`].
+    pub fn sample_prior(&self, g: &mut Graph, count: usize, data: &Shape) -> Result<Value> {
+        let rng = noise_state(g)?;
+        self.with_model(data.clone(), |model| self.prior.sample(g, rng, count, model))
+    }
+
+    /// ln p(z) of each row of `z` [B, L], \[B\], nats, for a model of examples shaped `data`.
+    pub fn prior_log_prob(&self, g: &mut Graph, z: Value, data: &Shape) -> Result<Value> {
+        self.with_model(data.clone(), |model| self.prior.log_prob(g, z, model))
+    }
+
+    /// What the prior may ask.
+    fn with_model<R>(&self, data: Shape, ask: impl FnOnce(&Model<'_>) -> Result<R>) -> Result<R> {
+        let encode = |g: &mut Graph, x: Value| {
+            let features = g.scoped("encoder", |g| self.encoder.forward(g, x, Mode::Eval))?;
+            let q = g.scoped("posterior", |g| self.posterior.distribution(g, features))?;
+            q.ok_or_else(|| Error::Config("this prior needs a posterior that is a distribution".into()))
+        };
+        ask(&Model { data, latent: self.posterior.latent(), encode: &encode })
     }
 
     /// E[x|z] for z [B, L].

@@ -14,7 +14,7 @@ pub struct Elbo {
 }
 
 impl Elbo {
-    /// The loss from the batch mean `reconstruction` [], and the KL of each example and dimension `kl_each` [B, L] with its
+    /// The loss from the batch mean `reconstruction` [], and the KL of each example in parts `kl_each` [B, D] with its
     /// batch mean `kl` [].
     pub(super) fn loss(&self, g: &mut Graph, reconstruction: Value, kl: Value, kl_each: Value) -> Result<Value> {
         let beta = g.input("beta", TensorType::f32([]))?;

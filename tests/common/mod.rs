@@ -3,6 +3,7 @@
 
 pub mod checks;
 pub mod models;
+pub mod whole;
 
 use std::sync::OnceLock;
 use wavae::error::{Error, Result};

@@ -19,8 +19,8 @@ use wavae::tensor::{Array, TensorType};
 use wavae::testing::Gen;
 use wavae::train::Source;
 use wavae::vae::{
-    BernoulliLogits, Delta, DiagonalGaussian, Elbo, GaussianPixels, Likelihood, Posterior, Spread, StandardNormal,
-    Terms, Vae,
+    BernoulliLogits, Delta, DiagonalGaussian, Elbo, GaussianPixels, Likelihood, Posterior, Prior, Spread,
+    StandardNormal, Terms, Vae,
 };
 use wavae::{Device, Store};
 
@@ -68,6 +68,18 @@ pub fn likely(name: &'static str, likelihood: impl Likelihood + 'static) -> Mode
         .then("out", Linear::new(35 * channels))
         .then("image", Unflatten::image(7, 5, channels));
     Model { name, vae: compose(encoder, DiagonalGaussian::new(3), decoder, likelihood), image: [7, 5, 3] }
+}
+
+/// 7×5 gray images, layers of 17 and smooth activations, any posterior and prior.
+pub fn with(name: &'static str, posterior: impl Posterior + 'static, prior: impl Prior + 'static) -> Model {
+    let encoder = Sequential::new().then("flatten", Flatten).then("fc", Linear::new(17)).then("act", Activation::Tanh);
+    let decoder = Sequential::new()
+        .then("fc", Linear::new(17))
+        .then("act", Activation::Tanh)
+        .then("out", Linear::new(35))
+        .then("image", Unflatten::image(7, 5, 1));
+    let vae = Vae { prior: Box::new(prior), ..compose(encoder, posterior, decoder, BernoulliLogits) };
+    Model { name, vae, image: [7, 5, 1] }
 }
 
 /// [`mlp_with`] three latent dimensions and relu.

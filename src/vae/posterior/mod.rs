@@ -1,5 +1,7 @@
 //! Posteriors: from the encoder's features to q(z|x).
 
+mod flowed;
+
 use super::noise_state;
 use crate::dist::Normal;
 use crate::error::Result;
@@ -7,21 +9,40 @@ use crate::graph::{Graph, Value};
 use crate::nn::{Linear, Mode, Module, Start};
 use std::fmt::Debug;
 
+pub use flowed::Flowed;
+
 /// A sample of the posterior and what it was drawn from.
 #[derive(Clone, Copy, Debug)]
 pub struct Latent {
     /// The sample, [B, L].
     pub z: Value,
-    /// The posterior's mean μ, [B, L].
+    /// What stands for x without noise: the mean μ, or where a flow takes it, [B, L].
     pub mu: Value,
-    /// The distribution; `None` for a point.
+    /// The distribution, before a flow; `None` for a point.
     pub q: Option<Normal>,
+    /// ln q(z|x) \[B\] where a flow has changed the density.
+    pub flowed: Option<Value>,
+}
+
+impl Latent {
+    /// ln q(z|x) of each example's sample, \[B\], nats; `None` for a point.
+    pub fn log_q(&self, g: &mut Graph) -> Result<Option<Value>> {
+        match (self.flowed, self.q) {
+            (None, Some(q)) => {
+                let each = q.log_prob(g, self.z)?;
+                g.per_example(each).map(Some)
+            }
+            (flowed, _) => Ok(flowed),
+        }
+    }
 }
 
 /// How features become a latent distribution.
 pub trait Posterior: Debug + Send + Sync {
     /// q(z|x) from `features` [B, F], and a sample.
     fn infer(&self, g: &mut Graph, features: Value) -> Result<Latent>;
+    /// q(z|x) alone, before any flow; `None` for a point.
+    fn distribution(&self, g: &mut Graph, features: Value) -> Result<Option<Normal>>;
     /// Latent dimensions L.
     fn latent(&self) -> usize;
 }
@@ -43,17 +64,26 @@ impl DiagonalGaussian {
     }
 }
 
-impl Posterior for DiagonalGaussian {
-    fn infer(&self, g: &mut Graph, features: Value) -> Result<Latent> {
+impl DiagonalGaussian {
+    fn normal(&self, g: &mut Graph, features: Value) -> Result<Normal> {
         let head = |g: &mut Graph, name: &str| {
             g.scoped(name, |g| Linear::new(self.latent).start(Start::Xavier).forward(g, features, Mode::Train))
         };
         let mu = head(g, "mu")?;
         let raw = head(g, "logvar")?;
         let logvar = g.clamp(raw, self.logvar.0, self.logvar.1)?;
-        let q = Normal { mu, logvar };
+        Ok(Normal { mu, logvar })
+    }
+}
+
+impl Posterior for DiagonalGaussian {
+    fn infer(&self, g: &mut Graph, features: Value) -> Result<Latent> {
+        let q = self.normal(g, features)?;
         let rng = noise_state(g)?;
-        Ok(Latent { z: q.rsample(g, rng)?, mu, q: Some(q) })
+        Ok(Latent { z: q.rsample(g, rng)?, mu: q.mu, q: Some(q), flowed: None })
+    }
+    fn distribution(&self, g: &mut Graph, features: Value) -> Result<Option<Normal>> {
+        self.normal(g, features).map(Some)
     }
     fn latent(&self) -> usize {
         self.latent
@@ -70,7 +100,10 @@ pub struct Delta {
 impl Posterior for Delta {
     fn infer(&self, g: &mut Graph, features: Value) -> Result<Latent> {
         let mu = g.scoped("mu", |g| Linear::new(self.latent).forward(g, features, Mode::Train))?;
-        Ok(Latent { z: mu, mu, q: None })
+        Ok(Latent { z: mu, mu, q: None, flowed: None })
+    }
+    fn distribution(&self, _: &mut Graph, _: Value) -> Result<Option<Normal>> {
+        Ok(None)
     }
     fn latent(&self) -> usize {
         self.latent

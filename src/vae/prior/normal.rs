@@ -1,0 +1,33 @@
+//! The standard normal prior.
+
+use super::{Model, Prior, estimated_kl};
+use crate::error::Result;
+use crate::graph::{Graph, Value};
+use crate::vae::Latent;
+
+/// N(0, I). Its KL to a diagonal Gaussian is exact, dimension by dimension.
+#[derive(Clone, Copy, Debug)]
+pub struct StandardNormal;
+
+impl Prior for StandardNormal {
+    fn log_prob(&self, g: &mut Graph, z: Value, _: &Model<'_>) -> Result<Value> {
+        standard_log_prob(g, z)
+    }
+    fn sample(&self, g: &mut Graph, rng: Value, count: usize, model: &Model<'_>) -> Result<Value> {
+        g.normal(rng, [count, model.latent])
+    }
+    fn kl(&self, g: &mut Graph, latent: &Latent, model: &Model<'_>) -> Result<Value> {
+        match (latent.q, latent.flowed) {
+            (Some(q), None) => q.kl_standard(g),
+            (None, _) => g.full(g.shape(latent.mu).clone(), 0.0),
+            _ => estimated_kl(self, g, latent, model),
+        }
+    }
+}
+
+/// ln N(z; 0, I) of each row, \[B\].
+pub(super) fn standard_log_prob(g: &mut Graph, z: Value) -> Result<Value> {
+    let zero = g.full([], 0.0)?;
+    let each = g.normal_log_prob(z, zero, zero)?;
+    g.per_example(each)
+}

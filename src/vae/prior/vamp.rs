@@ -1,0 +1,40 @@
+//! The VampPrior.
+
+use super::{Model, Prior, mixture_log_prob, mixture_sample};
+use crate::dist::Normal;
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Init, Value};
+
+/// 1/K · Σₖ q(z|uₖ) for K trained pseudo-inputs uₖ in [0, 1]: the mixture of posteriors (Tomczak & Welling 2018,
+/// arXiv 1705.07120, equation 9). Pseudo-inputs are encoded as in evaluation, so that batch norms see data only.
+#[derive(Clone, Copy, Debug)]
+pub struct VampPrior {
+    /// K.
+    pub pseudo_inputs: usize,
+}
+
+impl VampPrior {
+    fn components(&self, g: &mut Graph, model: &Model<'_>) -> Result<(Normal, Value)> {
+        let k = self.pseudo_inputs;
+        if k == 0 {
+            return Err(Error::Config("a VampPrior needs 1 pseudo-input or more".into()));
+        }
+        let shape = [&[k], model.data.dims()].concat();
+        let raw = g.scoped("prior", |g| g.param("pseudo_inputs", shape, Init::Normal(1.0)))?;
+        let u = g.sigmoid(raw)?;
+        let components = (model.encode)(g, u)?;
+        let weights = g.full([k], -(k as f32).ln())?;
+        Ok((components, weights))
+    }
+}
+
+impl Prior for VampPrior {
+    fn log_prob(&self, g: &mut Graph, z: Value, model: &Model<'_>) -> Result<Value> {
+        let (components, weights) = self.components(g, model)?;
+        mixture_log_prob(g, z, components, weights)
+    }
+    fn sample(&self, g: &mut Graph, rng: Value, count: usize, model: &Model<'_>) -> Result<Value> {
+        let (components, weights) = self.components(g, model)?;
+        mixture_sample(g, rng, count, components, weights)
+    }
+}

@@ -1,0 +1,102 @@
+//! Every part of a model inside of a whole one: gradients of the objective against central differences in f64, and on both
+//! devices against f64; priors and posteriors also by what defines them.
+
+mod common;
+
+use common::models::{Model, likely, with};
+use common::whole::{gradients, objective_gradient};
+use wavae::flow::{Chain, Coupling, InverseAutoregressive, Made, MaskedAutoregressive, Planar, Radial};
+use wavae::graph::Graph;
+use wavae::vae::{
+    DiagonalGaussian, DiscretizedLogisticPixels, FlowPrior, Flowed, GaussianPixels, LaplacePixels, MixturePrior,
+    NegativeBinomialCounts, PoissonCounts, Spread, StandardNormal, VampPrior,
+};
+use wavae::{Array, Device, Executable, Store, TensorType, tensor::Shape};
+
+fn both(model: &Model) {
+    objective_gradient(model, 5);
+    gradients(model, 5);
+}
+
+/// Both checks for each likelihood that the models above do not have.
+#[test]
+fn every_likelihood_in_a_whole_model() {
+    let logistic = |components| DiscretizedLogisticPixels { components, bins: 256 };
+    let counts = |dispersion_of_each| NegativeBinomialCounts { dispersion_of_each };
+    for model in [
+        likely("gaussian, sigma per pixel", GaussianPixels { sigma: Spread::PerPixel }),
+        likely("laplace", LaplacePixels { scale: Spread::Learned }),
+        likely("laplace, scale per pixel", LaplacePixels { scale: Spread::PerPixel }),
+        likely("discretized logistic", logistic(1)),
+        likely("mixture of discretized logistics", logistic(3)),
+        likely("poisson", PoissonCounts),
+        likely("negative binomial", counts(false)),
+        likely("negative binomial, dispersion of each", counts(true)),
+    ] {
+        both(&model);
+    }
+}
+
+#[test]
+fn every_prior_and_flow_in_a_whole_model() {
+    let base = || DiagonalGaussian::new(3);
+    let made = |reverse| Made { hidden: 9, reverse };
+    let flowed = |flow: Chain| Flowed { base: base(), flow: Box::new(flow) };
+    let couplings = || Chain::new().then(Coupling { hidden: 5, swap: false }).then(Coupling { hidden: 5, swap: true });
+    for model in [
+        with("mixture prior", base(), MixturePrior { components: 4 }),
+        with("vamp prior", base(), VampPrior { pseudo_inputs: 4 }),
+        with("maf prior", base(), FlowPrior { flow: Box::new(MaskedAutoregressive { net: made(false) }) }),
+        with("coupling prior", base(), FlowPrior { flow: Box::new(couplings()) }),
+        with("planar and radial posterior", flowed(Chain::new().then(Planar).then(Radial)), StandardNormal),
+        with("coupling posterior, mixture prior", flowed(couplings()), MixturePrior { components: 3 }),
+        with("iaf posterior", flowed(Chain::new().then(InverseAutoregressive { net: made(true) })), StandardNormal),
+    ] {
+        both(&model);
+    }
+}
+
+/// In one dimension: each prior's density integrates to 1 over a grid, and its samples have the mean and the variance that
+/// the grid gives, within five standard errors.
+#[test]
+fn priors_sample_what_they_score() {
+    const GRID: usize = 8192;
+    const SAMPLES: usize = 16_384;
+    let base = || DiagonalGaussian::new(1);
+    let data: Shape = [7, 5, 1].into();
+    let maf = MaskedAutoregressive { net: Made { hidden: 5, reverse: false } };
+    for model in [
+        with("standard normal", base(), StandardNormal),
+        with("mixture", base(), MixturePrior { components: 5 }),
+        with("vamp", base(), VampPrior { pseudo_inputs: 6 }),
+        with("maf", base(), FlowPrior { flow: Box::new(Chain::new().then(maf).then(maf)) }),
+    ] {
+        let mut g = Graph::new();
+        let z = g.input("z", TensorType::f32([GRID, 1])).unwrap();
+        let log_prob = model.vae.prior_log_prob(&mut g, z, &data).unwrap();
+        let drawn = model.vae.sample_prior(&mut g, SAMPLES, &data).unwrap();
+        let device = Device::Cpu;
+        let store = Store::new(&device, &[&g]).unwrap();
+        store.init(&g, 11).unwrap();
+        let mut exe = Executable::compile(&device, &store, &g, &[log_prob, drawn]).unwrap();
+        let step = 40.0 / GRID as f64;
+        let grid: Vec<f64> = (0..GRID).map(|i| -20.0 + (i as f64 + 0.5) * step).collect();
+        exe.write("z", &Array::f32([GRID, 1], grid.iter().map(|&z| z as f32).collect()).unwrap()).unwrap();
+        exe.write("rng", &Array::u32([4], vec![3, 0, 0, 0]).unwrap()).unwrap();
+        exe.run().unwrap();
+        let density: Vec<f64> =
+            exe.read(log_prob).unwrap().as_f32().iter().map(|&l| f64::from(l).exp() * step).collect();
+        let moment = |f: &dyn Fn(f64) -> f64| density.iter().zip(&grid).map(|(p, &z)| p * f(z)).sum::<f64>();
+        let total = moment(&|_| 1.0);
+        assert!((total - 1.0).abs() < 1e-4, "{}: the density integrates to {total}", model.name);
+        let mean = moment(&|z| z);
+        let (variance, fourth) = (moment(&|z| (z - mean).powi(2)), moment(&|z| (z - mean).powi(4)));
+        let samples: Vec<f64> = exe.read(drawn).unwrap().as_f32().iter().map(|&z| z.into()).collect();
+        let n = SAMPLES as f64;
+        let found = samples.iter().sum::<f64>() / n;
+        let spread = samples.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / n;
+        let errors = [5.0 * (variance / n).sqrt(), 5.0 * ((fourth - variance * variance) / n).sqrt()];
+        assert!((found - mean).abs() < errors[0], "{}: mean {found}, not {mean} ± {}", model.name, errors[0]);
+        assert!((spread - variance).abs() < errors[1], "{}: variance {spread}, not {variance}", model.name);
+    }
+}
