@@ -43,14 +43,12 @@ var<private> group: u32;
 var<private> cg: u32;
 var<private> og: u32;
 
-fn gemm_begin(z: u32) {
+fn gemm_begin(z: u32) -> vec3<u32> {
     group = z;
-    cg = p.c / p.groups;
-    og = p.oc / p.groups;
-}
-
-fn gemm_size() -> vec3<u32> {
-    return vec3(p.batch * p.oh * p.ow, og, p.kh * p.kw * cg);
+    let channels = vec2(p.c, p.oc) / p.groups;
+    cg = channels.x;
+    og = channels.y;
+    return vec3(p.batch * p.oh * p.ow, channels.y, p.kh * p.kw * channels.x);
 }
 
 fn a_row(m: u32) -> Row {

@@ -52,19 +52,21 @@ var<private> og: u32;
 var<private> ty: Taps;
 var<private> tx: Taps;
 
-fn gemm_begin(z: u32) {
+fn gemm_begin(z: u32) -> vec3<u32> {
     let classes = p.stride_h * p.stride_w;
+    let parity = vec2((z % classes) / p.stride_w, z % p.stride_w);
+    let channels = vec2(p.c, p.oc) / p.groups;
+    let taps_y = taps(parity.x, p.h, p.kh, p.stride_h, p.pad_h, p.dil_h, p.step_h, p.back_h);
+    let taps_x = taps(parity.y, p.w, p.kw, p.stride_w, p.pad_w, p.dil_w, p.step_w, p.back_w);
     group = z / classes;
-    class_y = (z % classes) / p.stride_w;
-    class_x = z % p.stride_w;
-    cg = p.c / p.groups;
-    og = p.oc / p.groups;
-    ty = taps(class_y, p.h, p.kh, p.stride_h, p.pad_h, p.dil_h, p.step_h, p.back_h);
-    tx = taps(class_x, p.w, p.kw, p.stride_w, p.pad_w, p.dil_w, p.step_w, p.back_w);
-}
-
-fn gemm_size() -> vec3<u32> {
-    return vec3(p.batch * ty.positions * tx.positions, cg, ty.count * tx.count * og);
+    class_y = parity.x;
+    class_x = parity.y;
+    cg = channels.x;
+    og = channels.y;
+    ty = taps_y;
+    tx = taps_x;
+    let k = taps_y.count * taps_x.count * channels.y;
+    return vec3(p.batch * taps_y.positions * taps_x.positions, channels.x, k);
 }
 
 fn a_row(m: u32) -> Row {

@@ -42,17 +42,16 @@ var<private> first: u32;
 var<private> cg: u32;
 var<private> og: u32;
 
-fn gemm_begin(z: u32) {
+fn gemm_begin(z: u32) -> vec3<u32> {
+    let channels = vec2(p.c, p.oc) / p.groups;
+    let start = z / p.groups * p.chunk;
     split = z / p.groups;
     group = z % p.groups;
-    first = split * p.chunk;
-    cg = p.c / p.groups;
-    og = p.oc / p.groups;
-}
-
-fn gemm_size() -> vec3<u32> {
+    first = start;
+    cg = channels.x;
+    og = channels.y;
     let pixels = p.batch * p.oh * p.ow;
-    return vec3(p.kh * p.kw * cg, og, min(p.chunk, max(pixels, first) - first));
+    return vec3(p.kh * p.kw * channels.x, channels.y, min(p.chunk, max(pixels, start) - start));
 }
 
 fn a_row(m: u32) -> Row {

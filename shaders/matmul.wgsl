@@ -28,11 +28,8 @@ struct Params {
 
 var<private> batch: u32;
 
-fn gemm_begin(z: u32) {
+fn gemm_begin(z: u32) -> vec3<u32> {
     batch = z;
-}
-
-fn gemm_size() -> vec3<u32> {
     return vec3(p.m, p.n, p.k);
 }
 

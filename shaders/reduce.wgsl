@@ -65,7 +65,7 @@ fn main(
     let chunk = group / each;
     let o = (group - chunk * each) * LANES + lane % LANES;
     let inside = chunk < p.chunks && o < p.outs;
-    var acc = select(0.0, -3.40282347e38, MAX);
+    var acc = select(0.0, -0x1.fffffep127, MAX);
     if inside {
         let first = base(o);
         let end = min(p.len, (chunk + 1u) * p.block);

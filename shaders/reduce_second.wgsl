@@ -33,7 +33,7 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let o = group_index(wid, nwg) * LANES + lane % LANES;
-    var acc = select(0.0, -3.40282347e38, MAX);
+    var acc = select(0.0, -0x1.fffffep127, MAX);
     if o < p.outs {
         for (var k = lane / LANES; k < p.chunks; k += WG / LANES) {
             acc = both(acc, x[k * p.outs + o]);

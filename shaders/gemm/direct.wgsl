@@ -21,8 +21,7 @@ fn main(
     @builtin(num_workgroups) nwg: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    gemm_begin(wid.z);
-    let size = gemm_size();
+    let size = gemm_begin(wid.z);
     let tiles_n = (size.y + TN * WG - 1u) / (TN * WG);
     let tile = group_index(wid, nwg);
     let m0 = (tile / tiles_n) * TM;

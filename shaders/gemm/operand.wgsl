@@ -2,8 +2,8 @@
 // a column k of A (and row k of B) fixes, so that a core does the divisions once and adds in the inner loop.
 //
 // A problem (matmul.wgsl, conv2d*.wgsl) provides
-//     gemm_begin(z)         sets up for the grid's z: batch, channel group, parity class, split
-//     gemm_size() -> (m, n, k)
+//     gemm_begin(z) -> (m, n, k), sets up for the grid's z: batch, channel group, parity class, split; from z and the
+//                           uniform alone, not from private variables, which no compiler takes for uniform
 //     a_row(m) -> Row       k_at(k) -> Col       k_step() -> Col, the change of k_at within a run
 //     b_col(n) -> address   a_inside(Row, Col)   whether an element of A lies in the image, or is zero
 //     y_row(m) -> address   y_store(y_row(m) + n, value)

@@ -56,8 +56,7 @@ fn main(
     @builtin(num_workgroups) nwg: vec3<u32>,
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
-    gemm_begin(wid.z);
-    let size = gemm_size();
+    let size = gemm_begin(wid.z);
     let tiles_n = (size.y + TN * SG - 1u) / (TN * SG);
     let tile = group_index(wid, nwg);
     let m0 = (tile / tiles_n) * TM;
