@@ -384,6 +384,7 @@ fn caps(limits: &wgpu::Limits, features: wgpu::Features, info: &wgpu::AdapterInf
         int64: features.contains(wgpu::Features::SHADER_INT64),
         timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
         software: kind == Kind::Software,
+        slow_compiler: kind == Kind::Software && info.backend == wgpu::Backend::Gl,
     }
 }
 

@@ -30,8 +30,12 @@ impl Gpu {
             let mut seen = HashSet::new();
             shaders.iter().filter(|s| !known.contains_key(&s.source) && seen.insert(&s.source)).collect()
         };
-        let compiled: Vec<_> =
-            missing.par_iter().map(|s| Ok((s.source.clone(), Arc::new(self.compile(s)?)))).collect::<Result<_>>()?;
+        let compile = |s: &&Arc<Shader>| Ok((s.source.clone(), Arc::new(self.compile(s)?)));
+        // wgpu's GL backend has one context, and panics where a thread waits for it for more than some seconds.
+        let compiled: Vec<_> = match self.info().backend == "gl" {
+            true => missing.iter().map(compile).collect::<Result<_>>()?,
+            false => missing.par_iter().map(compile).collect::<Result<_>>()?,
+        };
         let mut known = lock(cache);
         known.extend(compiled);
         Ok(shaders.iter().map(|s| known[&s.source].clone()).collect()) // every key is there: known, or compiled above

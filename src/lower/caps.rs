@@ -29,6 +29,8 @@ pub struct Caps {
     pub timestamps: bool,
     /// A CPU that pretends to be a GPU (lavapipe, SwiftShader, WARP).
     pub software: bool,
+    /// The driver takes many minutes to compile a large kernel with barriers (Mesa's software GL): such variants are absent.
+    pub slow_compiler: bool,
 }
 
 impl Caps {
@@ -52,6 +54,7 @@ impl Caps {
             int64: false,
             timestamps: false,
             software: false,
+            slow_compiler: false,
         }
     }
 }

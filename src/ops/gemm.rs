@@ -234,7 +234,9 @@ pub(super) fn tiles(products: &Products, caps: &Caps) -> Vec<Tile> {
     }
     // A software adapter pays for barriers and for workgroup memory, and gains nothing by them.
     let rate = |rate| if caps.software { 0.01 * rate } else { rate };
-    families.push(TILED.map(|(name, m, n, r)| tile(Core::Tiled, 256, (name, m, n, rate(r)))).to_vec());
+    if !caps.slow_compiler {
+        families.push(TILED.map(|(name, m, n, r)| tile(Core::Tiled, 256, (name, m, n, rate(r)))).to_vec());
+    }
     // It runs lanes eight by eight; a GPU wants at least a warp.
     let rates = if caps.software { [28.0, 12.0] } else { [6.0, 20.0] };
     let [narrow, wide] = [("direct", 2, 2, rates[0]), ("direct wide", 2, 1, rates[1])];

@@ -1,8 +1,10 @@
 //! What tests of ops are made of: cases, tolerances, gradient checks, parity runs. Public, so that an op defined outside
 //! this crate is held to the same table. Nothing outside tests and benches uses it.
 
+mod device;
 mod gradcheck;
 mod parity;
+mod probe;
 
 use crate::cpu::{Buffer, Scalar, View};
 use crate::error::Result;
@@ -12,8 +14,10 @@ use crate::tensor::{Array, Shape, TensorType};
 use rand::RngExt;
 use std::sync::Arc;
 
+pub use device::{Report, parity, selftest, selftest_with};
 pub use gradcheck::check_gradient;
 pub use parity::{Parity, compare, lower_case, oracle, translate};
+pub use probe::PROBES;
 
 /// How an input of a case is drawn. Everything is fixed by the case's seed.
 #[derive(Clone, Debug)]
