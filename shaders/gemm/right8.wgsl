@@ -1,7 +1,7 @@
 // right4.wgsl for two blocks an invocation (RN = 2) and rows that start at multiples of eight: eight neighbouring columns are
-// one fetch of four integers of 64 bits (see lib/four_wide.wgsl).
+// one fetch of four integers of 64 bits; only where lowering puts lib/four_wide.wgsl for lib/four.wgsl.
 
-#import "lib/four_wide.wgsl"
+#import "lib/four.wgsl"
 
 @group(0) @binding(2) var<storage, read> b: array<vec4<u64>>;
 

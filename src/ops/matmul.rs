@@ -300,7 +300,7 @@ impl Graph {
 
 pub(super) fn cases() -> Vec<OpCase> {
     // (batch, 0 for plain matrices; m; k; n; transpositions as NN, NT, TN, TT)
-    let list: [(usize, usize, usize, usize, &str); 24] = [
+    let list: [(usize, usize, usize, usize, &str); 25] = [
         (0, 1, 1, 1, "NN"),
         (0, 5, 7, 3, "NN"),
         (0, 63, 65, 7, "NN"),
@@ -314,6 +314,7 @@ pub(super) fn cases() -> Vec<OpCase> {
         (0, 65, 24, 132, "NN"),
         (0, 33, 20, 72, "NN"),
         (0, 36, 9, 72, "TN"),
+        (0, 33, 9, 128, "NN"),
         (0, 5, 1024, 12, "NN"),
         (3, 7, 5, 36, "NN"),
         (0, 17, 31, 64, "NT"),
