@@ -6,7 +6,8 @@
 // A tree of shuffles adds the lanes at the end. The grid's z is group · classes + class_y · stride_w + class_x.
 //
 // Needs back_w = 1 and at most TAPS filter columns a class: ceil(kw / step_w) ≤ TAPS. TX is a multiple of SG;
-// drivers stop unrolling near TX · TAPS = 32, or 32 / 4 · 3 / TN by fours, and then it is several times slower. Correct only where every subgroup has
+// TX + TAPS ≤ 21, the positions written out; past TX · TAPS = 32 registers become memory, and it is several times
+// slower. Correct only where every subgroup has
 // exactly SG invocations: lowering checks the adapter's smallest and largest size.
 //
 // With w_base it also serves conv2d forward of stride 1 and dilation 1 for few output channels: that is this gradient with
@@ -58,6 +59,43 @@ struct Params {
 // Bindings 1 and 2, dy and w: few/*.wgsl
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>; // [batch, h, w, c]
 
+var<private> acc: array<f32, TX * TN>;
+var<private> b: array<Part, TAPS * TN>;
+
+// A line of dy: where it begins, whether it exists, the column of position 0, the channel of a lane.
+struct Line {
+    row: u32,
+    exists: bool,
+    first: u32,
+    co: u32,
+}
+
+// Position u of dy serves pixel i by tap j where u = i + TAPS - 1 - j.
+fn position(u: u32, line: Line) {
+    if u >= SPAN {
+        return;
+    }
+    let ox = line.first + u;
+    let ok = line.exists && ox < p.ow;
+    let v = select(Part(), dy_at(select(0u, (line.row + ox) * p.oc + line.co, ok)), ok);
+    for (var j = 0u; j < TAPS; j++) {
+        let i = u + j + 1u - TAPS;
+        if i < TX {
+            for (var n = 0u; n < TN; n++) {
+                acc[i * TN + n] += product(v, b[j * TN + n]);
+            }
+        }
+    }
+}
+
+// Written out: a loop of so many instructions drivers do not unroll, and then registers become memory.
+fn four_positions(u: u32, line: Line) {
+    position(u, line);
+    position(u + 1u, line);
+    position(u + 2u, line);
+    position(u + 3u, line);
+}
+
 @compute @workgroup_size(SG)
 fn main(
     @builtin(workgroup_id) wid: vec3<u32>,
@@ -86,7 +124,6 @@ fn main(
     let image = divide(line, ty.positions);
     let qy = line - image * ty.positions;
 
-    var acc: array<f32, TX * TN>;
     for (var t = 0u; t < ty.count; t++) {
         let oy = ty.first + qy - t * ty.back;
         let row_ok = oy < p.oh;
@@ -95,7 +132,6 @@ fn main(
         for (var co0 = 0u; co0 < og; co0 += SG * PART) {
             let live = row_ok && co0 + lane * PART < og;
             let co = group * og + min(co0 + lane * PART, og - PART);
-            var b: array<Part, TAPS * TN>;
             for (var j = 0u; j < TAPS; j++) {
                 for (var n = 0u; n < TN; n++) {
                     let ci = min(n0 + n, cg - 1u);
@@ -104,20 +140,12 @@ fn main(
                     b[j * TN + n] = select(Part(), w_at(select(0u, at, ok)), ok);
                 }
             }
-            // Position u of dy serves pixel i by tap j where u = i + TAPS - 1 - j.
-            for (var u = 0u; u < SPAN; u++) {
-                let ox = tx.first + x0 + u - (TAPS - 1u);
-                let ok = row_ok && ox < p.ow;
-                let v = select(Part(), dy_at(select(0u, (row + ox) * p.oc + co, ok)), ok);
-                for (var j = 0u; j < TAPS; j++) {
-                    let i = u + j + 1u - TAPS;
-                    if i < TX {
-                        for (var n = 0u; n < TN; n++) {
-                            acc[i * TN + n] += product(v, b[j * TN + n]);
-                        }
-                    }
-                }
-            }
+            let line = Line(row, row_ok, tx.first + x0 - (TAPS - 1u), co);
+            four_positions(0u, line);
+            four_positions(4u, line);
+            four_positions(8u, line);
+            four_positions(12u, line);
+            four_positions(16u, line);
         }
     }
 

@@ -203,8 +203,8 @@ fn few_channels(
     let [step, back] = steps(geo);
     let taps = (geo.kw as u32).div_ceil(step[1]);
     let channels = geo.cg() as u32;
-    // Drivers stop unrolling past 32 (pixels × taps), and then registers become memory; by fours earlier.
-    let pixels: u32 = if !fours && 16 * taps <= 32 { 16 } else { 8 };
+    // Past 32 (pixels × taps) registers become memory; by fours earlier.
+    let pixels: u32 = if 16 * taps <= 32 { 16 } else { 8 };
     let unrolled = if fours { taps * channels <= 6 } else { pixels * taps <= 32 };
     if channels > 4 || back[1] != 1 || !pixels.is_multiple_of(lanes) || !unrolled {
         return None;
