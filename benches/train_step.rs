@@ -2,8 +2,8 @@
 //! convolution) as graphs of one op, and W5, W2's decoder alone. Devices take turns, so that a change in the machine's load
 //! hits all of them; figures are medians.
 //!
-//! `cargo bench --bench train_step -- [--device both|all|software|cpu|NAME] [--steps N] [--batch N] [--width K] [--profile]
-//! [--tune] [--sweep] [--serve] [--json] [W1 W2 W3 W4 W5]`
+//! `cargo bench --bench train_step -- [--device both|all|software|cpu|NAME] [--steps N] [--batch N] [--width K]
+//! [--precision f32,f16] [--profile] [--tune] [--sweep] [--serve] [--json] [W1 W2 W3 W4 W5]`
 
 mod common;
 #[path = "common/run.rs"]
@@ -18,6 +18,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use wavae::Result;
+use wavae::lower::Precision;
 
 /// Profiles taken for the share of time outside kernels, each right after a step without one.
 const PROFILES: usize = 7;
@@ -37,6 +38,9 @@ struct Args {
     /// Times the channels of W2 and W5
     #[arg(long, default_value_t = 1)]
     width: usize,
+    /// How large tensors are stored: f32, f16, or f32,f16 to have them take turns
+    #[arg(long, value_delimiter = ',', default_value = "f32")]
+    precision: Vec<Precision>,
     /// Also print the time by op, and by scope and op
     #[arg(long)]
     profile: bool,
@@ -119,9 +123,10 @@ fn report(run: &mut Run, args: &Args) -> Result<()> {
     } else {
         let of = |key: &str| line[key].as_f64().unwrap_or(f64::NAN);
         println!(
-            "{:14} {:10} {:9.2} {:9.2} {:9.2} {:9.1} {:9.0} {:10} {:9.1} {:7.1} % {:9.0} {:8.1}",
+            "{:14} {:10} {:3} {:9.2} {:9.2} {:9.2} {:9.1} {:9.0} {:10} {:9.1} {:7.1} % {:9.0} {:8.1}",
             run.spec.workload,
             run.device.name,
+            run.spec.precision,
             of("ms_per_step"),
             of("p10"),
             of("p90"),
@@ -165,11 +170,14 @@ fn prepare(args: &Args, devices: &[Named]) -> Result<Vec<Run>> {
     for workload in WORKLOADS.into_iter().filter(|w| args.wants(w)) {
         for device in devices {
             let spec = Spec::new(workload, args.batch, args.width);
-            if spec.fits(&device.device) {
-                if args.tune {
-                    eprintln!("{workload} on {}: {}", device.name, spec.tune(&device.device)?);
-                }
-                runs.push(Run::new(spec, device)?);
+            if !spec.fits(&device.device) {
+                continue;
+            }
+            if args.tune {
+                eprintln!("{workload} on {}: {}", device.name, spec.tune(&device.device)?);
+            }
+            for &precision in &args.precision {
+                runs.push(Run::new(Spec { precision, ..spec.clone() }, device)?);
             }
         }
     }
@@ -198,7 +206,7 @@ fn main() -> Result<()> {
     }
     if !args.json {
         println!(
-            "workload       device       ms/step       p10       p90 processor  images/s dispatches  plan MiB   outside  first ms  GFLOP/s"
+            "workload       device     in    ms/step       p10       p90 processor  images/s dispatches  plan MiB   outside  first ms  GFLOP/s"
         );
     }
     runs.iter_mut().try_for_each(|run| report(run, &args))

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, GpuExecutable, GpuStore, LimitsChoice, Request};
 use crate::graph::{Arena, Graph, Init, StoreLayout, Value};
 use crate::lower::program::{BufferKey, Place};
-use crate::lower::{Options, lower};
+use crate::lower::{Options, Precision, lower};
 use crate::ops::{Lowering, Op};
 use crate::rng::Philox;
 use crate::tensor::{Array, ArrayData, DType, TensorType};
@@ -165,9 +165,11 @@ impl Store {
             }
         }
     }
-    /// Names and types of all parameters and floating-point states: what a checkpoint holds.
+    /// Names and types of all parameters and floating-point states: what a checkpoint holds. States under `train.` are the
+    /// training's own.
     pub fn weights(&self) -> Vec<(String, TensorType)> {
-        let states = self.layout.states.iter().filter(|(_, ty)| ty.dtype == DType::F32).cloned();
+        let states =
+            self.layout.states.iter().filter(|(n, ty)| ty.dtype == DType::F32 && !n.starts_with("train.")).cloned();
         self.layout.params.iter().map(|p| (p.name.clone(), p.ty.clone())).chain(states).collect()
     }
     /// Bytes on the device, as far as they are allocated.
@@ -208,10 +210,19 @@ fn array_of(ty: &TensorType, bytes: &[u8]) -> Result<Array> {
 /// Bytes that running `graph` would take ([`Executable::planned_bytes`]), without compiling it.
 ///
 /// # Errors
-/// As [`Executable::compile`].
-pub fn planned_bytes(device: &Device, store: &Store, graph: &Graph, roots: &[Value]) -> Result<u64> {
+/// As [`Executable::compile_at`].
+pub fn planned_bytes(
+    device: &Device,
+    store: &Store,
+    graph: &Graph,
+    roots: &[Value],
+    precision: Precision,
+) -> Result<u64> {
     Ok(match device {
-        Device::Gpu(gpu) => lower(graph, roots, &store.layout, &Options::new(gpu.caps()))?.report.total_bytes(),
+        Device::Gpu(gpu) => {
+            let options = Options { precision, ..Options::new(gpu.caps()) };
+            lower(graph, roots, &store.layout, &options)?.report.total_bytes()
+        }
         Device::Cpu => {
             Interpreter::<f32>::chained(graph, roots, &store.layout)?.slot_bytes() as u64 + store.allocated_bytes()
         }
@@ -239,6 +250,20 @@ impl Executable {
     /// # Errors
     /// A parameter that `store` lacks, an op the device cannot run, or too little memory.
     pub fn compile(device: &Device, store: &Store, graph: &Graph, roots: &[Value]) -> Result<Self> {
+        Self::compile_at(device, store, graph, roots, Precision::F32)
+    }
+
+    /// [`Executable::compile`] with large tensors stored in `precision`.
+    ///
+    /// # Errors
+    /// Likewise, and [`Error::Device`] for a precision that the device lacks.
+    pub fn compile_at(
+        device: &Device,
+        store: &Store,
+        graph: &Graph,
+        roots: &[Value],
+        precision: Precision,
+    ) -> Result<Self> {
         let (dispatches, planned_bytes);
         let (inner, plan) = match (device, &store.inner) {
             (Device::Gpu(gpu), StoreInner::Gpu(gpu_store)) => {
@@ -248,7 +273,7 @@ impl Executable {
                     tuned.set(tuned.get() + usize::from(chosen > 0));
                     chosen
                 };
-                let options = Options { choose: &choose, ..Options::new(gpu.caps()) };
+                let options = Options { choose: &choose, precision, ..Options::new(gpu.caps()) };
                 let lowered = lower(graph, roots, &store.layout, &options)?;
                 let mut plan = lowered.report.to_string();
                 if tuned.get() > 0 {
@@ -257,6 +282,9 @@ impl Executable {
                 (dispatches, planned_bytes) = (lowered.report.dispatches, lowered.report.total_bytes());
                 let exe = GpuExecutable::compile(gpu, gpu_store, lowered.program)?;
                 (ExecutableInner::Gpu(Box::new(exe)), plan)
+            }
+            (Device::Cpu, StoreInner::Cpu(_)) if precision != Precision::F32 => {
+                return Err(Precision::refusal("the CPU device computes in f32"));
             }
             (Device::Cpu, StoreInner::Cpu(memory)) => {
                 let interpreter = Box::new(Interpreter::chained(graph, roots, &store.layout)?);

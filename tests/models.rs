@@ -7,7 +7,7 @@ use common::models::{Model, Objective, conv, conv_with, mlp, mlp_with, resident,
 use common::whole::{gradients, near_exact, objective_gradient};
 use wavae::device::planned_bytes;
 use wavae::graph::{Graph, Recompute};
-use wavae::lower::{Options, lower};
+use wavae::lower::{Options, Precision, lower};
 use wavae::nn::{Activation, Mode};
 use wavae::ops::optimizer::Adam;
 use wavae::train::{Config, Optimizer, Trainer};
@@ -65,7 +65,7 @@ fn checkpointing_saves_memory() {
         let bytes = |recompute| {
             let Objective { graph, terms, .. } = Objective::with(&model, 16, recompute).unwrap();
             let store = Store::new(&device, &[&graph]).unwrap();
-            planned_bytes(&device, &store, &graph, &[terms.loss]).unwrap() - arenas * 4 * 2_958_144
+            planned_bytes(&device, &store, &graph, &[terms.loss], Precision::F32).unwrap() - arenas * 4 * 2_958_144
         };
         let plain = bytes(Recompute::Nothing);
         for recompute in [Recompute::Cheap, Recompute::Segments] {

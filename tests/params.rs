@@ -9,7 +9,9 @@ use std::mem::offset_of;
 use wavae::lower::assemble::Assembly;
 use wavae::lower::caps::Caps;
 use wavae::lower::shader::Shader;
-use wavae::ops::{concat, conv, gather, matmul, noise, norm, optimizer, permute, pool, reduce, registry, slice, view};
+use wavae::ops::{
+    concat, conv, gather, loss_scale, matmul, noise, norm, optimizer, permute, pool, reduce, registry, slice, view,
+};
 
 /// A parameter struct as Rust lays it out.
 struct Row {
@@ -54,6 +56,7 @@ fn table() -> Vec<Row> {
         row!("embed": slice::EmbedParams { len, row, start, size }),
         row!("gather": gather::GatherParams { len, row, last }),
         row!("gather_u8": gather::GatherU8Params { len, row, last, scale, shift }),
+        row!("loss_scale": loss_scale::LossScaleParams { sums, every, least, most }),
         row!("matmul": matmul::MatmulParams { m, n, k, a_batch, a_row, a_col, b_batch, b_row, b_col }),
         row!("noise": noise::NoiseParams { len, stream, threshold }),
         row!("norm_apply": norm::NormParams { n, rows, channels, groups, width, chunks, block, eps }),

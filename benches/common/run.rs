@@ -5,6 +5,7 @@ use crate::common::{Named, Sample, median, quantile, timed, wait};
 use std::time::Instant;
 use wavae::data::{synthetic_digits, synthetic_faces};
 use wavae::graph::{Graph, Recompute, Value};
+use wavae::lower::Precision;
 use wavae::nn::Mode;
 use wavae::ops::conv::Conv2d;
 use wavae::train::{Config, Rate, Source, Trainer};
@@ -29,6 +30,8 @@ pub struct Spec {
     pub width: usize,
     /// What the backward pass of W1 and W2 computes again.
     pub recompute: Recompute,
+    /// How large tensors are stored.
+    pub precision: Precision,
 }
 
 impl Spec {
@@ -41,7 +44,8 @@ impl Spec {
             _ => 64,
         };
         let fixed = workload.starts_with("W3") || workload == "W4";
-        Self { workload, batch: batch.filter(|_| !fixed).unwrap_or(own).max(1), width, recompute: Recompute::Nothing }
+        let batch = batch.filter(|_| !fixed).unwrap_or(own).max(1);
+        Self { workload, batch, width, recompute: Recompute::Nothing, precision: Precision::F32 }
     }
 
     /// Whether it is worth running on `device`: the largest product is for hardware.
@@ -57,8 +61,9 @@ impl Spec {
             _ => return Ok(None),
         };
         let image = [set.height, set.width, set.channels];
-        let (steps, rate, recompute) = (u64::MAX, Rate::constant(1e-3), self.recompute);
-        let config = Config { steps, batch: self.batch, rate, recompute, ..Config::default() };
+        let &Self { batch, recompute, precision, .. } = self;
+        let (steps, rate) = (u64::MAX, Rate::constant(1e-3));
+        let config = Config { steps, batch, rate, recompute, precision, ..Config::default() };
         Ok(Some((Source::of(set, device, 1), image, config)))
     }
 
@@ -172,7 +177,7 @@ impl Run {
         serde_json::json!({
             "workload": self.spec.workload, "device": self.device.name, "how": self.device.name,
             "batch": self.spec.batch, "width": self.spec.width,
-            "recompute": self.spec.recompute.to_string(),
+            "recompute": self.spec.recompute.to_string(), "precision": self.spec.precision.to_string(),
             "ms_per_step": ms, "p10": quantile(&times, 0.1), "p90": quantile(&times, 0.9),
             "processor_ms": processor_ms, "images_per_s": self.spec.batch as f64 / ms * 1e3,
             "dispatches": self.executable().dispatches(), "planned_bytes": self.executable().planned_bytes(),
@@ -206,7 +211,7 @@ fn inference(device: &Device, spec: &Spec) -> Result<Work> {
     let (g, root, shapes) = graph(spec)?;
     let store = Store::new(device, &[&g])?;
     store.init(&g, 0)?;
-    let mut exe = Executable::compile(device, &store, &g, &[root])?;
+    let mut exe = Executable::compile_at(device, &store, &g, &[root], spec.precision)?;
     for (i, shape) in shapes.iter().enumerate() {
         let wave = (0..shape.iter().product::<usize>()).map(|j| (j as f32).sin()).collect();
         exe.write(&format!("x{i}"), &Array::f32(shape.clone(), wave)?)?;

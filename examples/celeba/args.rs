@@ -4,6 +4,7 @@ use crate::common::not_negative;
 use clap::Parser;
 use std::path::PathBuf;
 use wavae::graph::Recompute;
+use wavae::lower::Precision;
 
 /// Train a convolutional VAE on faces: samples, reconstructions, interpolations, traversals and the smile vector.
 ///
@@ -47,6 +48,9 @@ pub struct Args {
     /// Fixes initial weights, order, noise and the synthetic faces
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// f32, or f16 to store activations and weights in two bytes an element, where the device has it
+    #[arg(long, value_name = "PRECISION", default_value_t = Precision::F32)]
+    pub precision: Precision,
     /// First measure every kernel variant on this device and keep the fastest for this and later runs
     #[arg(long)]
     pub tune: bool,

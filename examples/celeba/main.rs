@@ -52,6 +52,7 @@ fn run(args: &Args) -> Result<()> {
         optimizer: Optimizer::Adam(Adam { beta2: 0.99, ..Adam::default() }),
         validate_every: (steps / 5).max(1),
         recompute: args.checkpoint,
+        precision: args.precision,
         ..Config::default()
     };
     let vae = model::model(args.latent as usize, args.width as usize, args.sigma);

@@ -4,6 +4,7 @@ use crate::common::not_negative;
 use clap::Parser;
 use std::path::PathBuf;
 use wavae::graph::Recompute;
+use wavae::lower::Precision;
 
 /// Train a VAE on digits and look at its latent space, which has two dimensions unless told otherwise.
 ///
@@ -41,6 +42,9 @@ pub struct Args {
     /// Fixes initial weights, order, noise and the synthetic digits
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// f32, or f16 to store activations and weights in two bytes an element, where the device has it
+    #[arg(long, value_name = "PRECISION", default_value_t = Precision::F32)]
+    pub precision: Precision,
     /// First measure every kernel variant on this device and keep the fastest for this and later runs
     #[arg(long)]
     pub tune: bool,

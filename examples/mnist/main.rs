@@ -52,6 +52,7 @@ fn run(args: &Args) -> Result<()> {
         clip: 1000.0,
         validate_every: (steps / 5).max(1),
         recompute: args.checkpoint,
+        precision: args.precision,
         ..Config::default()
     };
     let vae = model::model(args.latent as usize, height, width);

@@ -31,8 +31,8 @@ pub struct PlanReport {
     pub state_bytes: u64,
     /// Bytes of inputs.
     pub input_bytes: u64,
-    /// The largest intermediates: name and type.
-    pub largest: Vec<(String, TensorType)>,
+    /// The largest intermediates: name, type, bytes.
+    pub largest: Vec<(String, TensorType, u64)>,
 }
 
 impl PlanReport {
@@ -44,8 +44,9 @@ impl PlanReport {
         names: &[(String, TensorType)],
         steps: usize,
     ) -> Self {
-        let mut largest = names.to_vec();
-        largest.sort_by_key(|(_, ty)| std::cmp::Reverse(ty.bytes()));
+        let sized = names.iter().zip(lives).map(|((name, ty), life)| (name.clone(), ty.clone(), life.size as u64));
+        let mut largest: Vec<_> = sized.collect();
+        largest.sort_by_key(|&(.., bytes)| std::cmp::Reverse(bytes));
         largest.truncate(8);
         let mut arenas = vec![];
         let mut pipelines: Vec<&str> = vec![];
@@ -105,7 +106,7 @@ impl fmt::Display for PlanReport {
         )?;
         let largest = self.largest.iter().take(4);
         let largest: Vec<String> =
-            largest.map(|(name, ty)| format!("{name} {} {:.1} MiB", ty.shape, mib(ty.bytes() as u64))).collect();
+            largest.map(|(name, ty, bytes)| format!("{name} {} {:.1} MiB", ty.shape, mib(*bytes))).collect();
         write!(f, "      largest: {}", largest.join(", "))
     }
 }

@@ -7,6 +7,7 @@ pub mod concat;
 pub mod conv;
 pub mod gather;
 mod gemm;
+pub mod loss_scale;
 pub mod matmul;
 pub mod noise;
 pub mod norm;

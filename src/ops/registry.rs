@@ -34,6 +34,7 @@ pub fn registry() -> &'static [OpEntry] {
         entry!(noise, bench),
         entry!(norm, bench),
         entry!(optimizer, bench),
+        entry!(loss_scale),
         entry!(pointwise, bench),
         entry!(reduce, bench),
         entry!(reshape),

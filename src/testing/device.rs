@@ -1,10 +1,10 @@
 //! The op table on one device: every variant against the f64 reference, and probes of what all kernels rest on.
 
-use super::{OpCase, Parity, compare, lower_case, oracle, probe};
+use super::{OpCase, Parity, compare, half_oracle, lower_case, lower_half, oracle, probe};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, GpuExecutable, GpuStore};
 use crate::ops::registry;
-use crate::tensor::DType;
+use crate::tensor::{Array, DType};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -90,7 +90,7 @@ pub fn parity(case: &OpCase, gpu: &Gpu) -> Result<usize> {
         index += 1;
         let variant = parity.variant;
         let says = |e: Error| Error::Graph(format!("{variant}: {e}"));
-        let [first, second] = twice(case, gpu, parity).map_err(says)?;
+        let [first, second] = twice(case, gpu, parity, &case.draw()?).map_err(says)?;
         compare(&first, &exact, &bounds).map_err(says)?;
         if first.iter().zip(&second).any(|(a, b)| a.to_bits() != b.to_bits()) {
             return Err(Error::Graph(format!("{variant}: two runs differ")));
@@ -102,9 +102,23 @@ pub fn parity(case: &OpCase, gpu: &Gpu) -> Result<usize> {
     }
 }
 
+/// Variant `index` of a case with inputs and output in f16, on a device that has it. Nothing to do past the last variant, and
+/// for ops that update leaves. Slots are shared here, so none has a clean margin to be watched.
+///
+/// # Errors
+/// As [`parity`].
+pub fn half_parity(case: &OpCase, index: usize, gpu: &Gpu) -> Result<()> {
+    let (inputs, exact, bounds) = half_oracle(case)?;
+    let Some(parity) = lower_half(case, index, gpu.caps())? else { return Ok(()) };
+    let variant = parity.variant;
+    let says = |e: Error| Error::Graph(format!("{variant}, f16: {e}"));
+    let [first, _] = twice(case, gpu, parity, &inputs).map_err(says)?;
+    compare(&first, &exact, &bounds).map_err(says)
+}
+
 /// The results of two runs of one variant.
-fn twice(case: &OpCase, gpu: &Gpu, parity: Parity) -> Result<[Vec<f32>; 2]> {
-    let (inputs, updates) = (case.draw()?, case.op.updates());
+fn twice(case: &OpCase, gpu: &Gpu, parity: Parity, inputs: &[Array]) -> Result<[Vec<f32>; 2]> {
+    let updates = case.op.updates();
     let program = parity.lowered.program;
     let store = GpuStore::new(gpu, &parity.graph.layout());
     let outputs = program.outputs.clone();

@@ -14,9 +14,9 @@ use crate::tensor::{Array, Shape, TensorType};
 use rand::RngExt;
 use std::sync::Arc;
 
-pub use device::{Report, parity, selftest, selftest_with};
+pub use device::{Report, half_parity, parity, selftest, selftest_with};
 pub use gradcheck::check_gradient;
-pub use parity::{Parity, compare, lower_case, oracle, translate};
+pub use parity::{Parity, compare, half_oracle, lower_case, lower_half, oracle, translate};
 pub use probe::PROBES;
 
 /// How an input of a case is drawn. Everything is fixed by the case's seed.

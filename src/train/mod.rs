@@ -7,6 +7,7 @@ mod evaluator;
 mod metrics;
 mod optimizer;
 mod progress;
+mod scaling;
 mod schedule;
 mod source;
 mod trainer;

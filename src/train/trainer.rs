@@ -1,12 +1,14 @@
 //! The training loop.
 
 use super::diagnose::first_non_finite;
+use super::scaling;
 use super::source::Feed;
 use super::{Beta, Evaluator, Figures, Metrics, Optimizer, Progress, Rate, Record, Source};
 use crate::data::ImageSet;
 use crate::device::{Device, Executable, Store, planned_bytes};
 use crate::error::{Error, Result};
 use crate::graph::{Def, Graph, Recompute, Value};
+use crate::lower::Precision;
 use crate::nn::Mode;
 use crate::tensor::Array;
 use crate::tune;
@@ -45,6 +47,8 @@ pub struct Config {
     pub validate_every: u64,
     /// Non-finite values.
     pub non_finite: OnNonFinite,
+    /// How large tensors of the training step are stored; half precision comes with loss scaling. Evaluation is in f32.
+    pub precision: Precision,
     /// Forward values that the backward pass computes again, which trades memory for time.
     pub recompute: Recompute,
 }
@@ -61,6 +65,7 @@ impl Default for Config {
             clip: 0.0,
             validate_every: 0,
             non_finite: OnNonFinite::Abort,
+            precision: Precision::F32,
             recompute: Recompute::Nothing,
         }
     }
@@ -84,14 +89,17 @@ pub struct Trainer {
 }
 
 /// The graph of a training step, and the figures that are watched: loss, ELBO, reconstruction, KL, and sums whose
-/// total is the square of the gradient norm.
+/// total is the square of the gradient norm; at half precision also the loss scale.
 fn describe(vae: &Vae, source: &Source, config: &Config) -> Result<(Graph, Vec<Value>)> {
     let mut graph = Graph::new();
     let x = source.batch(&mut graph, config.batch)?;
     let terms = vae.terms(&mut graph, x, Mode::Train)?;
     let params = graph.params();
     let forward = graph.nodes().len();
-    let mut grads = graph.grad(terms.loss, &params)?;
+    let mut grads = match config.precision {
+        Precision::F32 => graph.grad(terms.loss, &params)?,
+        Precision::F16 => scaling::grad(&mut graph, terms.loss, &params)?,
+    };
     if config.recompute != Recompute::Nothing {
         let (checkpointed, map) = graph.checkpoint(forward, config.recompute);
         graph = checkpointed;
@@ -102,7 +110,11 @@ fn describe(vae: &Vae, source: &Source, config: &Config) -> Result<(Graph, Vec<V
     }
     let layout = graph.layout();
     let squares = config.optimizer.update(&mut graph, &layout)?;
-    Ok((graph, vec![terms.loss, terms.elbo, terms.reconstruction, terms.kl, squares]))
+    let mut watched = vec![terms.loss, terms.elbo, terms.reconstruction, terms.kl, squares];
+    if config.precision == Precision::F16 {
+        watched.push(scaling::update(&mut graph, squares)?);
+    }
+    Ok((graph, watched))
 }
 
 impl Trainer {
@@ -116,12 +128,12 @@ impl Trainer {
         let [bound, decode] = evaluator.graphs();
         let store = Store::new(device, &[&graph, bound, decode])?;
         store.init(&graph, config.seed)?;
-        let exe = Executable::compile(device, &store, &graph, &watched)?;
+        let exe = Executable::compile_at(device, &store, &graph, &watched, config.precision)?;
         let mut plan = exe.plan().to_string();
         if config.recompute != Recompute::Nothing {
             let plain = Config { recompute: Recompute::Nothing, ..config };
             let (plain, watched) = describe(vae, source, &plain)?;
-            let before = planned_bytes(device, &store, &plain, &watched)? as f64;
+            let before = planned_bytes(device, &store, &plain, &watched, config.precision)? as f64;
             let (mib, after) = (f64::from(1 << 20), exe.planned_bytes() as f64);
             let nodes = graph.nodes().len() - plain.nodes().len();
             plan += &format!("\n      checkpointing ({}): ", config.recompute);
@@ -270,11 +282,15 @@ impl Trainer {
             let finite = (0..4).all(|k| figure(k).is_finite()) && grad_norm.is_finite();
             let inputs = self.recent.iter().find(|(s, _)| *s == step).map(|(_, inputs)| inputs.clone());
             self.recent.retain(|(s, _)| *s > step);
-            if !finite && self.config.non_finite == OnNonFinite::Abort {
+            // Skipped on the device, which has halved the loss scale: nothing to do while that may help.
+            let scaled = arrays.get(5).is_some_and(|scale| scale.as_f32()[0] > scaling::RULE.least);
+            let rescaled = scaled && !grad_norm.is_finite();
+            if !finite && !rescaled && self.config.non_finite == OnNonFinite::Abort {
                 let roots = self.watched.clone();
                 let cause = first_non_finite(&self.graph, &roots, &self.store, &inputs.unwrap_or_default())?;
                 let cause = match (cause, self.step - step) {
                     (Some(cause), _) => cause,
+                    (None, _) if self.config.precision == Precision::F16 => "a value is beyond the range of f16".into(),
                     (None, 0) => "the CPU reference finds every value finite: the driver or a kernel is wrong".into(),
                     (None, later) => format!("not repeated on the CPU, for {later} later steps have moved the weights"),
                 };

@@ -2,7 +2,7 @@
 
 use wavae::error::Result;
 use wavae::lower::caps::Caps;
-use wavae::testing::{OpCase, compare, lower_case, oracle, translate};
+use wavae::testing::{OpCase, compare, lower_case, lower_half, oracle, translate};
 
 /// The f32 reference within the case's tolerance of the f64 one.
 pub fn cpu(case: &OpCase) -> Result<()> {
@@ -17,6 +17,9 @@ pub fn translations(case: &OpCase) -> Result<()> {
         for index in 0.. {
             let Some(parity) = lower_case(case, index, &caps, 0)? else { break };
             translate(&parity.lowered, super::translate_everywhere)?;
+            if let Some(half) = lower_half(case, index, &Caps { f16: true, ..caps.clone() })? {
+                translate(&half.lowered, super::translate_everywhere)?;
+            }
         }
     }
     Ok(())
@@ -25,4 +28,9 @@ pub fn translations(case: &OpCase) -> Result<()> {
 /// Every variant on the test device.
 pub fn parity(case: &OpCase) -> Result<()> {
     wavae::testing::parity(case, &super::gpu()).map(drop)
+}
+
+/// Variant `index` with inputs and output in f16.
+pub fn half_parity(case: &OpCase, index: usize) -> Result<()> {
+    wavae::testing::half_parity(case, index, &super::gpu())
 }

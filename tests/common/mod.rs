@@ -40,12 +40,12 @@ pub fn translate_everywhere(shader: &Shader) -> Result<()> {
     let options = msl::Options { lang_version: (2, 4), fake_missing_bindings: true, ..Default::default() };
     msl::write_string(module, info, &options, &msl::PipelineOptions::default()).map_err(|e| failed("MSL", &e))?;
     let options =
-        hlsl::Options { shader_model: hlsl::ShaderModel::V6_0, fake_missing_bindings: true, ..Default::default() };
+        hlsl::Options { shader_model: hlsl::ShaderModel::V6_2, fake_missing_bindings: true, ..Default::default() };
     let pipeline = hlsl::PipelineOptions::default();
     let mut text = String::new();
     hlsl::Writer::new(&mut text, &options, &pipeline).write(module, info, None).map_err(|e| failed("HLSL", &e))?;
-    if uses_subgroups(shader) {
-        return Ok(()); // GL has no subgroups: there the direct variants run
+    if uses_subgroups(shader) || shader.source.starts_with("enable f16;") {
+        return Ok(()); // GL has no subgroups and no f16: there the direct variants run, in f32
     }
     let options = glsl::Options { version: glsl::Version::new_gles(310), ..Default::default() };
     let pipeline = glsl::PipelineOptions {

@@ -242,8 +242,16 @@ impl Objective {
 
     /// The same on the test device, fused or not.
     pub fn execute(&self, fuse: bool) -> Result<Vec<(String, Vec<f64>)>> {
+        self.execute_with(|options| Options { fuse, ..options })
+    }
+
+    /// The same with other options.
+    pub fn execute_with(
+        &self,
+        options: impl for<'a> Fn(Options<'a>) -> Options<'a>,
+    ) -> Result<Vec<(String, Vec<f64>)>> {
         let gpu = super::gpu();
-        let options = Options { fuse, ..Options::new(gpu.caps()) };
+        let options = options(Options::new(gpu.caps()));
         let lowered = lower(&self.graph, &[self.terms.loss], &self.layout, &options)?;
         let store = GpuStore::new(&gpu, &self.layout);
         let mut exe = GpuExecutable::compile(&gpu, &store, lowered.program)?;
