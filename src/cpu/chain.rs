@@ -63,19 +63,20 @@ impl Chains {
             if op.pointwise().is_none() {
                 continue;
             }
-            let mut members = vec![];
-            let mut joined: Vec<usize> = node.inputs.iter().filter_map(|&v| of[base(graph, v)]).collect();
-            joined.sort_unstable();
-            joined.dedup();
-            for &group in &joined {
-                let (nodes, at) = &groups[group];
-                let inside = |r: &usize| *r >= i || of[*r].is_some_and(|o| joined.contains(&o));
-                let waits = nodes.iter().all(|&m| readers[m].iter().all(inside));
-                let alike = graph.nodes()[nodes[0]].ty.len() == node.ty.len();
-                if waits && alike && *at == updates && members.len() + nodes.len() < LONGEST {
-                    members.extend(std::mem::take(&mut groups[group].0));
-                }
+            let mut wanted: Vec<usize> = node.inputs.iter().filter_map(|&v| of[base(graph, v)]).collect();
+            wanted.sort_unstable();
+            wanted.dedup();
+            let fits = |group: &usize| {
+                let (nodes, at) = &groups[*group];
+                *at == updates && graph.nodes()[nodes[0]].ty.len() == node.ty.len()
+            };
+            wanted.retain(fits);
+            // A group moves here only if none of its values is read before here by what stays where it is.
+            while let Some(k) = first_that_cannot_wait(&wanted, &groups, &readers, &of, i) {
+                wanted.remove(k);
             }
+            let mut members: Vec<usize> =
+                wanted.iter().flat_map(|&group| std::mem::take(&mut groups[group].0)).collect();
             members.push(i);
             members.sort_unstable();
             members.iter().for_each(|&m| of[m] = Some(groups.len()));
@@ -103,6 +104,20 @@ impl Chains {
     pub fn at(&self, i: usize) -> Option<&Chain> {
         self.of[i].map(|chain| &self.list[chain])
     }
+}
+
+/// Which of the groups `wanted` at node `i` must run before it: it would make the chain too long, or others read it.
+fn first_that_cannot_wait(
+    wanted: &[usize],
+    groups: &[(Vec<usize>, usize)],
+    readers: &[Vec<usize>],
+    of: &[Option<usize>],
+    i: usize,
+) -> Option<usize> {
+    let inside = |r: &usize| *r >= i || of[*r].is_some_and(|group| wanted.contains(&group));
+    let waits = |group: &usize| groups[*group].0.iter().all(|&m| readers[m].iter().all(inside));
+    let total: usize = wanted.iter().map(|&group| groups[group].0.len()).sum();
+    wanted.iter().position(|group| !waits(group)).or_else(|| (total >= LONGEST).then(|| wanted.len() - 1))
 }
 
 /// The node whose storage `value` is.

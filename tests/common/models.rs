@@ -211,6 +211,10 @@ impl Objective {
 
     /// Interpreter and memory in `T`, ready to run.
     pub fn interpreter<T: Scalar>(&self, roots: &[Value]) -> Result<(Interpreter<T>, Memory<T>)> {
+        self.prepare(Interpreter::new(&self.graph, roots, &self.layout)?)
+    }
+
+    fn prepare<T: Scalar>(&self, mut interpreter: Interpreter<T>) -> Result<(Interpreter<T>, Memory<T>)> {
         let mut memory = Memory::<T>::new(&self.layout);
         for param in &self.layout.params {
             let arena = memory.arenas.get_mut(&(Arena::Params, param.shard)).unwrap();
@@ -219,7 +223,6 @@ impl Objective {
         for (name, _) in &self.layout.states {
             memory.states.get_mut(name).unwrap().copy_from(&self.weights[name], 0)?;
         }
-        let mut interpreter = Interpreter::<T>::new(&self.graph, roots, &self.layout)?;
         for (name, array) in self.inputs.iter().filter(|(name, _)| self.graph.find(name).is_some()) {
             interpreter.write(name, array)?;
         }
@@ -228,7 +231,16 @@ impl Objective {
 
     /// Gradients of all parameters and new values of all states, by name, in `T` as f64.
     pub fn interpret<T: Scalar>(&self) -> Result<Vec<(String, Vec<f64>)>> {
-        let (mut interpreter, mut memory) = self.interpreter::<T>(&[self.terms.loss])?;
+        self.interpret_with(Interpreter::<T>::new(&self.graph, &[self.terms.loss], &self.layout)?)
+    }
+
+    /// The same in f32 as the CPU device runs it, in chains.
+    pub fn interpret_chained(&self) -> Result<Vec<(String, Vec<f64>)>> {
+        self.interpret_with(Interpreter::<f32>::chained(&self.graph, &[self.terms.loss], &self.layout)?)
+    }
+
+    fn interpret_with<T: Scalar>(&self, interpreter: Interpreter<T>) -> Result<Vec<(String, Vec<f64>)>> {
+        let (mut interpreter, mut memory) = self.prepare(interpreter)?;
         interpreter.run(&mut memory)?;
         let wide = |buffer: &Buffer<T>, from: usize, len: usize| -> Vec<f64> {
             buffer.real()[from..from + len].iter().map(|x| x.f64()).collect()

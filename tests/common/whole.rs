@@ -19,6 +19,7 @@ pub fn gradients(model: &Model, batch: usize) {
 pub fn near_exact(objective: &Objective, name: &str) {
     let exact = objective.interpret::<f64>().unwrap();
     let cpu = objective.interpret::<f32>().unwrap();
+    assert!(objective.interpret_chained().unwrap() == cpu, "{name}: chains on the CPU change bits");
     for fuse in [true, false] {
         let device = objective.execute(fuse).unwrap();
         let mut worst = 0.0f64;
