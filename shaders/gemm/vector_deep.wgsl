@@ -107,6 +107,10 @@ fn main(
             multiply(1u, giver);
             multiply(2u, giver);
             multiply(3u, giver);
+            multiply(4u, giver);
+            multiply(5u, giver);
+            multiply(6u, giver);
+            multiply(7u, giver);
         }
     }
 

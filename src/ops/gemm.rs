@@ -104,12 +104,13 @@ const SUBGROUP: [(&str, u32, u32, f64); 7] = [
 ];
 
 /// The same of the vector core that fetches fours as integers of 64 bits.
-const WIDE: [(&str, u32, u32, f64); 5] = [
+const WIDE: [(&str, u32, u32, f64); 6] = [
     ("wide 1x1", 1, 1, 26.0),
     ("wide 2x1", 2, 1, 48.0),
     ("wide 2x2", 2, 2, 60.0),
     ("wide 4x1", 4, 1, 70.0),
     ("wide 4x2", 4, 2, 77.0),
+    ("wide 8x1", 8, 1, 76.0),
 ];
 
 /// The same of the vector core.
@@ -156,8 +157,9 @@ impl Tile {
         Spare { lanes: self.lanes, rows: rows as u32, columns: columns as u32 }
     }
 
-    /// What the tile achieves on `depth` m × n products: its rate, less what overhangs the edges and what idles.
-    fn score(&self, [m, n]: [usize; 2], depth: u64, caps: &Caps) -> f64 {
+    /// What the tile achieves on these products: its rate, less what overhangs the edges and what idles.
+    pub fn score(&self, products: &Products, caps: &Caps) -> f64 {
+        let Products { size: [m, n], depth, .. } = *products;
         let [rows, cols] = self.size();
         let groups = self.groups([m, n]);
         let used = (m * n) as f64 / (groups * rows * cols) as f64;
@@ -179,6 +181,7 @@ impl Tile {
                 launch.spec("A_DEEP", a).spec("B_DEEP", b)
             }
             Core::Vector => {
+                debug_assert!(m <= 8, "vector_deep.wgsl multiplies eight blocks of rows");
                 let core = if self.left == Left::Depth { "gemm/vector_deep.wgsl" } else { "gemm/vector.wgsl" };
                 let left = if self.left == Left::Ones { "gemm/left.wgsl" } else { "gemm/left4.wgsl" };
                 let launch = launch.import(DEFAULT, core).import("gemm/left.wgsl", left);
@@ -204,8 +207,8 @@ pub(super) fn subgroup(caps: &Caps) -> Option<u32> {
 
 /// Tiles for these products, best first; at least one, which needs no subgroups.
 pub(super) fn tiles(products: &Products, caps: &Caps) -> Vec<Tile> {
-    let &Products { size, depth, left, right, deep } = products;
-    let better = |a: &Tile, b: &Tile| b.score(size, depth, caps).total_cmp(&a.score(size, depth, caps));
+    let &Products { size, left, right, deep, .. } = products;
+    let better = |a: &Tile, b: &Tile| b.score(products, caps).total_cmp(&a.score(products, caps));
     let tile = |core, lanes, (name, m, n, rate)| Tile {
         name,
         core,

@@ -269,10 +269,10 @@ pub(super) fn input_grad(geo: &Geometry, caps: &Caps) -> Vec<Lowering> {
         tile.schedule(launch.depth(depth as u32)).chain(ChainSlot::Epilogue)
     };
     let left = if geo.og().is_multiple_of(4) { Left::Depth } else { Left::Ones };
-    let plain = Products { size, depth: depth as u64, left, right: Right::Rows, deep: [true, true] };
+    let plain = Products { size, depth: depth as u64, left, right: Right::Columns, deep: [true, true] };
     let few = |fours| few_channels(geo, few, [Bind::In(1), Bind::In(0)], fours, caps);
-    let mut variants: Vec<Lowering> = if left == Left::Depth { few(true) } else { None }.into_iter().collect();
-    variants.extend(few(false));
+    let few = if left == Left::Depth { few(true) } else { None }.into_iter().chain(few(false));
+    let mut scored: Vec<(f64, Lowering)> = vec![];
     // A turned filter has its input channels side by side, which the vector core needs.
     let turned = Products { right: Right::rows(geo.cg()), deep: [true, false], ..plain };
     if let (1, true, Some(turn)) =
@@ -284,11 +284,13 @@ pub(super) fn input_grad(geo: &Geometry, caps: &Caps) -> Vec<Lowering> {
             passes: vec![turn.clone(), launch(&params, Bind::Scratch(0), tile)],
             scratch: vec![TensorType::f32([geo.depth() * geo.oc])],
         };
-        variants.extend(gemm::tiles(&turned, caps).iter().filter(|tile| tile.vector()).map(lowering));
+        let tiles = gemm::tiles(&turned, caps);
+        scored.extend(tiles.iter().filter(|t| t.vector()).map(|t| (t.score(&turned, caps), lowering(t))));
     }
     let single = |tile: &Tile| Lowering::single(tile.name, launch(&params, Bind::In(0), tile));
-    variants.extend(gemm::tiles(&plain, caps).iter().map(single));
-    variants
+    scored.extend(gemm::tiles(&plain, caps).iter().map(|t| (t.score(&plain, caps), single(t))));
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    few.chain(scored.into_iter().map(|(_, lowering)| lowering)).collect()
 }
 
 /// Variants of the weight gradient: pixels are split so that small filters fill the device too.
