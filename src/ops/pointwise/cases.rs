@@ -2,6 +2,7 @@
 
 use super::activation::*;
 use super::arithmetic::*;
+use super::counts::*;
 use super::gaussian::*;
 use super::logistic::*;
 use super::special::*;
@@ -29,6 +30,7 @@ pub(in crate::ops) fn cases() -> Vec<OpCase> {
     cases.extend(arithmetic());
     cases.extend(activations());
     cases.extend(gaussians());
+    cases.extend(gammas());
     cases.extend(counts());
     cases.extend(bins());
     cases.extend(extremes());
@@ -130,7 +132,7 @@ fn gaussians() -> Vec<OpCase> {
     ]
 }
 
-fn counts() -> Vec<OpCase> {
+fn gammas() -> Vec<OpCase> {
     let wide = || Gen::Values([9].into(), vec![1e-6, 1e-3, 0.5, 1.0, 2.0, 7.999, 8.001, 300.0, 1e5]);
     // Near its zeros at 1 and 2, ln Γ is a difference of terms up to about 15; a large one rounds relative to itself.
     let tol = Tol { abs: 2e-5, rel: 2e-6, depth: 0.0 };
@@ -139,6 +141,36 @@ fn counts() -> Vec<OpCase> {
         smooth("wide", &LGAMMA, &[], vec![wide()]).tol(tol).no_grad("checked at ordinary inputs"),
         grad(&DIGAMMA, &[], vec![Gen::uniform([7, 65], 0.05, 20.0)]).tol(tol),
         smooth("wide", &DIGAMMA, &[], vec![wide()]).tol(tol).no_grad("it is a gradient itself"),
+    ]
+}
+
+/// Counts at ordinary parameters, and all pairs of counts with means and dispersions from e⁻¹⁵ to e¹⁵.
+fn counts() -> Vec<OpCase> {
+    let shape = || [7, 65];
+    let x = || Gen::Values(shape().into(), (0..7 * 65).map(|i| [0, 1, 2, i % 41, 1000][i % 5] as f32).collect());
+    let logs = || Gen::uniform(shape(), -3.0, 5.0);
+    let few = || Gen::uniform(shape(), 0.2, 30.0);
+    let d = || Gen::normal(shape());
+    let all = |d: Option<Gen>| {
+        let x = Gen::Values([8, 1, 1].into(), vec![0.0, 1.0, 2.0, 7.0, 8.0, 100.0, 1e4, 1e6]);
+        let log_mean = Gen::Values([5, 1].into(), vec![-15.0, -2.0, 2.0, 8.0, 15.0]);
+        let log_dispersion = Gen::Values([8].into(), vec![-15.0, -3.0, 0.0, 2.0, 2.2, 5.0, 10.0, 15.0]);
+        [vec![x, log_mean, log_dispersion], d.into_iter().collect()].concat()
+    };
+    // Relative to the largest term; e^15 is off by about 2·10⁻⁶ of itself.
+    let tol = Tol { abs: 5e-5, rel: 2e-5, depth: 0.0 };
+    let unit = || Some(Gen::Values([].into(), vec![1.0]));
+    let f = &NEGATIVE_BINOMIAL;
+    vec![
+        smooth("plain", f, &[], vec![few(), logs(), logs()]).tol(tol),
+        smooth("counts", f, &[], vec![x(), logs(), logs()]).tol(tol).no_grad("by x there is none at 0"),
+        smooth("wide", f, &[], all(None)).tol(tol).no_grad("checked at ordinary inputs"),
+        grad(&NEGATIVE_BINOMIAL_MEAN_GRAD, &[], vec![x(), logs(), logs(), d()]).tol(tol),
+        smooth("wide", &NEGATIVE_BINOMIAL_MEAN_GRAD, &[], all(unit())).tol(tol).no_grad("it is a gradient itself"),
+        grad(&NEGATIVE_BINOMIAL_DISPERSION_GRAD, &[], vec![x(), logs(), logs(), d()]).tol(tol),
+        smooth("wide", &NEGATIVE_BINOMIAL_DISPERSION_GRAD, &[], all(unit()))
+            .tol(tol)
+            .no_grad("it is a gradient itself"),
     ]
 }
 

@@ -7,6 +7,7 @@
 pub mod activation;
 pub mod arithmetic;
 mod cases;
+pub mod counts;
 pub mod gaussian;
 pub mod logistic;
 pub mod special;
