@@ -1,6 +1,7 @@
 //! The masked network of autoregressive flows.
 
-use crate::error::Result;
+use super::dimensions;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Value};
 use crate::nn::Start;
 use crate::tensor::TensorType;
@@ -17,8 +18,14 @@ pub struct Made {
 
 impl Made {
     /// `outputs` numbers for each of the L inputs `z` [B, L], as that many tensors [B, L].
+    ///
+    /// # Errors
+    /// Where `z` is no [B, L] or one of L and `hidden` is 0.
     pub fn forward(&self, g: &mut Graph, z: Value, outputs: usize) -> Result<Vec<Value>> {
-        let dims = g.shape(z).last();
+        let dims = dimensions(g, z, "made")?;
+        if dims == 0 || self.hidden == 0 {
+            return Err(Error::Config("a masked network needs 1 dimension and 1 hidden unit or more".into()));
+        }
         let order = |i: usize| if self.reverse { dims - i } else { i + 1 };
         let input: Vec<f32> = (0..dims).map(|i| order(i) as f32).collect();
         let hidden: Vec<f32> = (0..self.hidden).map(|k| (1 + k % (dims - 1).max(1)) as f32).collect();

@@ -59,6 +59,7 @@ fn run<'a>(
     flows: impl Iterator<Item = (usize, &'a Box<dyn Flow>)>,
     step: impl Fn(&dyn Flow, &mut Graph, Value) -> Result<(Value, Value)>,
 ) -> Result<(Value, Value)> {
+    dimensions(g, z, "flow")?;
     let batch = g.shape(z).dims()[0];
     let mut at = (z, g.full([batch], 0.0)?);
     for (k, flow) in flows {

@@ -31,10 +31,11 @@ impl Flow for Planar {
         let h = g.tanh(projected)?;
         let step = g.mul(h, u)?;
         let y = g.add(z, step)?;
+        // det = 1 + (1 − h²)·û·w, put so that nothing cancels where û·w is near −1.
         let square = g.square(h)?;
         let slope = g.affine(square, -1.0, 1.0)?;
-        let stretch = g.mul(slope, target)?;
-        let det = g.affine(stretch, 1.0, 1.0)?;
+        let stretch = g.mul(slope, raised)?;
+        let det = g.add(square, stretch)?;
         let log_det = g.log(det)?;
         let batch = g.shape(z).dims()[0];
         Ok((y, g.reshape(log_det, [batch])?))

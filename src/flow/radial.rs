@@ -18,7 +18,6 @@ impl Flow for Radial {
         let b = g.param("beta", [1], Init::Constant(0.1))?;
         let alpha = g.softplus(a)?;
         let grown = g.softplus(b)?;
-        let beta = g.sub(grown, alpha)?;
         let d = g.sub(z, centre)?;
         let squares = g.square(d)?;
         let squares = g.sum(squares, &[1])?;
@@ -26,16 +25,18 @@ impl Flow for Radial {
         let r = g.sqrt(squares)?;
         let r = g.reshape(r, [batch, 1])?;
         let reach = g.add(r, alpha)?;
-        let bh = g.div(beta, reach)?; // β·h
-        let step = g.mul(bh, d)?;
-        let y = g.add(z, step)?;
-        // det = (1 + β·h)^(L−1)·(1 + β·h + β·h'·r), and h + h'·r = α·h².
-        let across = g.affine(bh, 1.0, 1.0)?;
-        let across = g.log(across)?;
+        // 1 + β·h = (r + softplus(b))/(r + α): sums of what is positive, so that nothing cancels where β is near −α.
+        let swollen = g.add(r, grown)?;
+        let stretch = g.div(swollen, reach)?;
+        let moved = g.mul(stretch, d)?;
+        let y = g.add(centre, moved)?;
+        // det = (1 + β·h)^(L−1)·(1 + β·h + β·h'·r); h + h'·r = α·h² makes the latter r·h + α·h·(1 + β·h).
+        let across = g.log(stretch)?;
         let across = g.scale(across, dims as f32 - 1.0)?;
         let share = g.div(alpha, reach)?;
-        let along = g.mul(bh, share)?;
-        let along = g.affine(along, 1.0, 1.0)?;
+        let rest = g.div(r, reach)?;
+        let weighted = g.mul(share, stretch)?;
+        let along = g.add(rest, weighted)?;
         let along = g.log(along)?;
         let log_det = g.add(across, along)?;
         Ok((y, g.reshape(log_det, [batch])?))
