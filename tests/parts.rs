@@ -3,12 +3,12 @@
 
 mod common;
 
-use common::models::{Model, likely, with};
+use common::models::{Model, Objective, likely, with};
 use common::whole::{gradients, objective_gradient};
 use wavae::flow::{Chain, Coupling, InverseAutoregressive, Made, MaskedAutoregressive, Planar, Radial};
-use wavae::graph::Graph;
+use wavae::graph::{Graph, Recompute};
 use wavae::vae::{
-    DiagonalGaussian, DiscretizedLogisticPixels, FlowPrior, Flowed, GaussianPixels, LaplacePixels, MixturePrior,
+    DiagonalGaussian, DiscretizedLogisticPixels, Elbo, FlowPrior, Flowed, GaussianPixels, LaplacePixels, MixturePrior,
     NegativeBinomialCounts, PoissonCounts, Spread, StandardNormal, VampPrior,
 };
 use wavae::{Array, Device, Executable, Store, TensorType, tensor::Shape};
@@ -98,5 +98,64 @@ fn priors_sample_what_they_score() {
         let errors = [5.0 * (variance / n).sqrt(), 5.0 * ((fourth - variance * variance) / n).sqrt()];
         assert!((found - mean).abs() < errors[0], "{}: mean {found}, not {mean} ± {}", model.name, errors[0]);
         assert!((spread - variance).abs() < errors[1], "{}: variance {spread}, not {variance}", model.name);
+    }
+}
+
+/// A VampPrior mixes q(z|u): behind a flow that is not the mixture of the Gaussians before it.
+#[test]
+fn a_vamp_prior_refuses_what_is_no_gaussian() {
+    let flowed = Flowed { base: DiagonalGaussian::new(3), flow: Box::new(Chain::new().then(Planar)) };
+    let model = with("vamp prior behind a flow", flowed, VampPrior { pseudo_inputs: 4 });
+    let refused = Objective::new(&model, 3).map(drop).unwrap_err().to_string();
+    assert!(refused.contains("this prior needs a posterior"), "{refused}");
+    let drawn = model.vae.sample_prior(&mut Graph::new(), 2, &[7, 5, 1].into());
+    assert!(drawn.unwrap_err().to_string().contains("this prior needs a posterior"));
+}
+
+/// Free bits are for each latent dimension, whether the KL falls apart into dimensions or not.
+#[test]
+fn free_bits_floor_an_estimated_kl_as_often() {
+    let base = DiagonalGaussian::new(3);
+    for mut model in [with("exact", base, StandardNormal), with("estimated", base, MixturePrior { components: 2 })] {
+        model.vae.objective = Elbo { free_bits: 50.0 };
+        let objective = Objective::new(&model, 4).unwrap();
+        let terms = objective.terms;
+        let (mut interpreter, mut memory) = objective.interpreter::<f64>(&[terms.loss, terms.reconstruction]).unwrap();
+        interpreter.run(&mut memory).unwrap();
+        let [loss, reconstruction] = [terms.loss, terms.reconstruction].map(|v| interpreter.read_real(v, &memory)[0]);
+        let weighted = f64::from(0.7f32) * 3.0 * 50.0; // β · L · free bits
+        assert!((loss - reconstruction - weighted).abs() < 1e-9, "{}: {}", model.name, loss - reconstruction);
+    }
+}
+
+/// A spread that is none is refused by its own name.
+#[test]
+fn spreads_that_are_none_are_refused() {
+    for bad in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        let sigma = likely("gaussian", GaussianPixels { sigma: Spread::Fixed(bad) });
+        let scale = likely("laplace", LaplacePixels { scale: Spread::Fixed(bad) });
+        for (model, name) in [(sigma, "sigma"), (scale, "scale")] {
+            let refused = Objective::new(&model, 2).map(drop).unwrap_err().to_string();
+            assert!(refused.contains(&format!("{name} {bad}: it must be positive")), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn one_bin_is_not_enough() {
+    for bins in [0, 1] {
+        let mut g = Graph::new();
+        let x = g.input("x", TensorType::f32([3])).unwrap();
+        let refused = g.discretized_logistic(x, x, x, bins).unwrap_err().to_string();
+        assert!(refused.contains("2 bins or more"), "{refused}");
+    }
+}
+
+#[test]
+fn a_forward_pass_is_no_longer_than_its_graph() {
+    let mut g = Graph::new();
+    g.input("x", TensorType::f32([3])).unwrap();
+    for recompute in [Recompute::Nothing, Recompute::Cheap, Recompute::Segments] {
+        assert!(g.checkpoint(2, recompute).unwrap_err().to_string().contains("2 of 1 nodes"));
     }
 }

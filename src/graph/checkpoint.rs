@@ -4,6 +4,7 @@
 //! something in place, or read what is updated, are never copied.
 
 use super::{Def, Graph, Value};
+use crate::error::{Error, Result};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
@@ -52,7 +53,13 @@ const CHEAP_FLOPS: u64 = 16;
 impl Graph {
     /// This graph, whose first `forward` nodes are the forward pass, with forward values computed again for the nodes behind;
     /// and what each of its values has become.
-    pub fn checkpoint(&self, forward: usize, recompute: Recompute) -> (Graph, Vec<Value>) {
+    ///
+    /// # Errors
+    /// Where there are fewer than `forward` nodes.
+    pub fn checkpoint(&self, forward: usize, recompute: Recompute) -> Result<(Graph, Vec<Value>)> {
+        if forward > self.nodes.len() {
+            return Err(Error::Graph(format!("a forward pass of {forward} of {} nodes", self.nodes.len())));
+        }
         let kept = self.kept(forward, recompute);
         let mut copier = Copier { from: self, to: self.prefix(forward), kept, map: HashMap::new() };
         for i in forward..self.nodes.len() {
@@ -64,7 +71,8 @@ impl Graph {
             true => Value::at(i),
             false => copier.map[&i],
         });
-        (copier.to.clone(), map.collect())
+        let map = map.collect();
+        Ok((copier.to, map))
     }
 
     /// The first `count` nodes.

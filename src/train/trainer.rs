@@ -101,7 +101,7 @@ fn describe(vae: &Vae, source: &Source, config: &Config) -> Result<(Graph, Vec<V
         Precision::F16 => scaling::grad(&mut graph, terms.loss, &params)?,
     };
     if config.recompute != Recompute::Nothing {
-        let (checkpointed, map) = graph.checkpoint(forward, config.recompute);
+        let (checkpointed, map) = graph.checkpoint(forward, config.recompute)?;
         graph = checkpointed;
         grads.iter_mut().for_each(|grad| *grad = map[grad.index()]);
     }

@@ -85,7 +85,7 @@ impl Vae {
             let kl = g.scale(kl, g.shape(kl_each).last() as f32)?;
             let bound = g.add(reconstruction, kl)?;
             let elbo = g.scale(bound, -1.0)?;
-            let loss = self.objective.loss(g, reconstruction, kl, kl_each)?;
+            let loss = self.objective.loss(g, reconstruction, kl, kl_each, self.posterior.latent())?;
             let mean = self.likelihood.mean(g, decoded)?;
             Ok(Terms { loss, elbo, reconstruction, kl, reconstruction_each, kl_each, latent, mean })
         })
@@ -115,7 +115,9 @@ impl Vae {
         let encode = |g: &mut Graph, x: Value| {
             let features = g.scoped("encoder", |g| self.encoder.forward(g, x, Mode::Eval))?;
             let q = g.scoped("posterior", |g| self.posterior.distribution(g, features))?;
-            q.ok_or_else(|| Error::Config("this prior needs a posterior that is a distribution".into()))
+            q.ok_or_else(|| {
+                Error::Config("this prior needs a posterior that is Gaussian, neither a point nor behind a flow".into())
+            })
         };
         ask(&Model { data, latent: self.posterior.latent(), encode: &encode })
     }

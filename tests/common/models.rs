@@ -192,7 +192,7 @@ impl Objective {
         let params = graph.params();
         let forward = graph.nodes().len();
         let grads = graph.grad(terms.loss, &params)?;
-        let (mut graph, map) = graph.checkpoint(forward, recompute);
+        let (mut graph, map) = graph.checkpoint(forward, recompute)?;
         for (&param, &grad) in params.iter().zip(&grads) {
             graph.store_grad(param, map[grad.index()])?;
         }

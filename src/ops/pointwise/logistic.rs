@@ -6,7 +6,7 @@
 use super::activation::softplus;
 use super::{function, no_second_derivative};
 use crate::cpu::Real;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 
 /// a and h of the head, for `bins` values 0, 1/(bins − 1), … 1; and half a bin.
@@ -91,7 +91,13 @@ DISCRETIZED_LOGISTIC_SCALE_GRAD = "discretized_logistic_scale_grad"(x, mu, logsc
 impl Graph {
     /// ln p of the bin of `x` in [0, 1], one of `bins` values 0, 1/(bins − 1), … 1, under a logistic distribution of mean
     /// `mu` and scale e^`logscale`, element by element, nats.
+    ///
+    /// # Errors
+    /// Fewer than 2 bins; shapes that do not broadcast.
     pub fn discretized_logistic(&mut self, x: Value, mu: Value, logscale: Value, bins: usize) -> Result<Value> {
+        if bins < 2 {
+            return Err(Error::Config(format!("a discretized logistic distribution needs 2 bins or more, not {bins}")));
+        }
         self.map(&DISCRETIZED_LOGISTIC, &[bins as f32], &[x, mu, logscale])
     }
 }

@@ -18,14 +18,16 @@ impl Likelihood for BernoulliLogits {
     }
 }
 
-/// The spread of pixels around their mean: σ of [`GaussianPixels`], b of [`LaplacePixels`].
+/// The spread of pixels around their mean: σ of [`GaussianPixels`], b of [`LaplacePixels`]. What is trained is a logarithm:
+/// ln σ² of the former, ln b of the latter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Spread {
-    /// Given.
+    /// Given: σ or b itself, positive and finite.
     Fixed(f32),
-    /// One trained number, starting at 1 (Rybkin 2021, arXiv 2006.13202).
+    /// One trained number for all pixels, ln σ² (`logvar`) or ln b (`logscale`), starting at 0: σ or b at 1 (Rybkin 2021,
+    /// arXiv 2006.13202).
     Learned,
-    /// A second number of the decoder for each pixel: its logarithm.
+    /// A second number of the decoder for each pixel: ln σ² or ln b.
     PerPixel,
 }
 
@@ -38,15 +40,16 @@ impl Spread {
         !matches!(self, Self::Fixed(_))
     }
 
-    /// The mean's part of `decoded`, and the logarithm of the spread; `name` is that of the trained number.
-    fn split(self, g: &mut Graph, decoded: Value, name: &str) -> Result<(Value, Value)> {
+    /// The mean's part of `decoded`, and a logarithm: of the spread where that is `Fixed`, else the one that is trained.
+    /// `names` are those of the spread and of the trained number.
+    fn split(self, g: &mut Graph, decoded: Value, names: [&str; 2]) -> Result<(Value, Value)> {
         let parts = parts(g, decoded, self.width())?;
         let log = match self {
             Self::Fixed(spread) if spread.is_finite() && spread > 0.0 => g.full([], spread.ln())?,
             Self::Fixed(spread) => {
-                return Err(Error::Config(format!("sigma {spread}: it must be positive and finite")));
+                return Err(Error::Config(format!("{} {spread}: it must be positive and finite", names[0])));
             }
-            Self::Learned => g.param(name, [], Init::Constant(0.0))?,
+            Self::Learned => g.param(names[1], [], Init::Constant(0.0))?,
             Self::PerPixel => parts[1],
         };
         Ok((parts[0], log))
@@ -65,7 +68,7 @@ impl Likelihood for GaussianPixels {
         self.sigma.width()
     }
     fn log_prob(&self, g: &mut Graph, decoded: Value, x: Value) -> Result<Value> {
-        let (raw, log) = self.sigma.split(g, decoded, "logvar")?;
+        let (raw, log) = self.sigma.split(g, decoded, ["sigma", "logvar"])?;
         let mu = g.sigmoid(raw)?;
         let logvar = match self.sigma {
             Spread::Fixed(_) => g.scale(log, 2.0)?,
@@ -92,7 +95,7 @@ impl Likelihood for LaplacePixels {
         self.scale.width()
     }
     fn log_prob(&self, g: &mut Graph, decoded: Value, x: Value) -> Result<Value> {
-        let (raw, log) = self.scale.split(g, decoded, "logscale")?;
+        let (raw, log) = self.scale.split(g, decoded, ["scale", "logscale"])?;
         let mu = g.sigmoid(raw)?;
         let logscale = if self.scale.trained() { g.clamp(log, -7.0, 3.0)? } else { log };
         Laplace { mu, logscale }.log_prob(g, x)

@@ -27,8 +27,8 @@ impl Posterior for Flowed {
         };
         Ok(Latent { z, mu, q: base.q, flowed })
     }
-    fn distribution(&self, g: &mut Graph, features: Value) -> Result<Option<Normal>> {
-        self.base.distribution(g, features)
+    fn distribution(&self, _: &mut Graph, _: Value) -> Result<Option<Normal>> {
+        Ok(None) // the flow has made it another one
     }
     fn latent(&self) -> usize {
         self.base.latent()

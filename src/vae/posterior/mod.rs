@@ -41,7 +41,7 @@ impl Latent {
 pub trait Posterior: Debug + Send + Sync {
     /// q(z|x) from `features` [B, F], and a sample.
     fn infer(&self, g: &mut Graph, features: Value) -> Result<Latent>;
-    /// q(z|x) alone, before any flow; `None` for a point.
+    /// q(z|x) alone, without a sample; `None` where it is no Gaussian: for a point and behind a flow.
     fn distribution(&self, g: &mut Graph, features: Value) -> Result<Option<Normal>>;
     /// Latent dimensions L.
     fn latent(&self) -> usize;
