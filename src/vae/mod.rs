@@ -18,7 +18,7 @@ pub use likelihood::{
 };
 pub use objective::Elbo;
 pub use posterior::{Delta, DiagonalGaussian, Flowed, Latent, Posterior};
-pub use prior::{FlowPrior, MixturePrior, Model, Prior, StandardNormal, VampPrior};
+pub use prior::{FlowPrior, MixturePrior, Prior, PriorContext, StandardNormal, VampPrior};
 
 /// The six parts. See the module.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Vae {
             return Err(Error::shape("vae", message));
         }
         // Outside of the scope, for a prior may encode.
-        let kl_each = self.with_model(g.shape(x).dims()[1..].into(), |model| self.prior.kl(g, &latent, model))?;
+        let kl_each = self.with_context(g.shape(x).dims()[1..].into(), |context| self.prior.kl(g, &latent, context))?;
         g.scoped("objective", |g| {
             let log_prob = self.likelihood.log_prob(g, decoded, x)?;
             let log_prob = g.per_example(log_prob)?;
@@ -102,16 +102,16 @@ impl Vae {
     /// Inputs it declares: `rng`, as [`Vae::terms`].
     pub fn sample_prior(&self, g: &mut Graph, count: usize, data: &Shape) -> Result<Value> {
         let rng = noise_state(g)?;
-        self.with_model(data.clone(), |model| self.prior.sample(g, rng, count, model))
+        self.with_context(data.clone(), |context| self.prior.sample(g, rng, count, context))
     }
 
     /// ln p(z) of each row of `z` [B, L], \[B\], nats, for a model of examples shaped `data`.
     pub fn prior_log_prob(&self, g: &mut Graph, z: Value, data: &Shape) -> Result<Value> {
-        self.with_model(data.clone(), |model| self.prior.log_prob(g, z, model))
+        self.with_context(data.clone(), |context| self.prior.log_prob(g, z, context))
     }
 
     /// What the prior may ask.
-    fn with_model<R>(&self, data: Shape, ask: impl FnOnce(&Model<'_>) -> Result<R>) -> Result<R> {
+    fn with_context<R>(&self, data: Shape, ask: impl FnOnce(&PriorContext<'_>) -> Result<R>) -> Result<R> {
         let encode = |g: &mut Graph, x: Value| {
             let features = g.scoped("encoder", |g| self.encoder.forward(g, x, Mode::Eval))?;
             let q = g.scoped("posterior", |g| self.posterior.distribution(g, features))?;
@@ -119,7 +119,7 @@ impl Vae {
                 Error::Config("this prior needs a posterior that is Gaussian, neither a point nor behind a flow".into())
             })
         };
-        ask(&Model { data, latent: self.posterior.latent(), encode: &encode })
+        ask(&PriorContext { data, latent: self.posterior.latent(), encode: &encode })
     }
 
     /// E[x|z] for z [B, L].

@@ -21,11 +21,11 @@ impl Posterior for Flowed {
         let base = self.base.infer(g, features)?;
         let mut forward = |z: Value| g.scoped("flow", |g| self.flow.forward(g, z));
         let ((z, log_det), (mu, _)) = (forward(base.z)?, forward(base.mu)?);
-        let flowed = match base.log_q(g)? {
+        let log_q_flowed = match base.log_q(g)? {
             Some(log_q) => Some(g.sub(log_q, log_det)?),
             None => None,
         };
-        Ok(Latent { z, mu, q: base.q, flowed })
+        Ok(Latent { z, mu, q: base.q, log_q_flowed })
     }
     fn distribution(&self, _: &mut Graph, _: Value) -> Result<Option<Normal>> {
         Ok(None) // the flow has made it another one

@@ -21,13 +21,13 @@ pub struct Latent {
     /// The distribution, before a flow; `None` for a point.
     pub q: Option<Normal>,
     /// ln q(z|x) \[B\] where a flow has changed the density.
-    pub flowed: Option<Value>,
+    pub log_q_flowed: Option<Value>,
 }
 
 impl Latent {
     /// ln q(z|x) of each example's sample, \[B\], nats; `None` for a point.
     pub fn log_q(&self, g: &mut Graph) -> Result<Option<Value>> {
-        match (self.flowed, self.q) {
+        match (self.log_q_flowed, self.q) {
             (None, Some(q)) => {
                 let each = q.log_prob(g, self.z)?;
                 g.per_example(each).map(Some)
@@ -80,7 +80,7 @@ impl Posterior for DiagonalGaussian {
     fn infer(&self, g: &mut Graph, features: Value) -> Result<Latent> {
         let q = self.normal(g, features)?;
         let rng = noise_state(g)?;
-        Ok(Latent { z: q.rsample(g, rng)?, mu: q.mu, q: Some(q), flowed: None })
+        Ok(Latent { z: q.rsample(g, rng)?, mu: q.mu, q: Some(q), log_q_flowed: None })
     }
     fn distribution(&self, g: &mut Graph, features: Value) -> Result<Option<Normal>> {
         self.normal(g, features).map(Some)
@@ -100,7 +100,7 @@ pub struct Delta {
 impl Posterior for Delta {
     fn infer(&self, g: &mut Graph, features: Value) -> Result<Latent> {
         let mu = g.scoped("mu", |g| Linear::new(self.latent).forward(g, features, Mode::Train))?;
-        Ok(Latent { z: mu, mu, q: None, flowed: None })
+        Ok(Latent { z: mu, mu, q: None, log_q_flowed: None })
     }
     fn distribution(&self, _: &mut Graph, _: Value) -> Result<Option<Normal>> {
         Ok(None)

@@ -1,7 +1,7 @@
 //! Priors made by flows.
 
 use super::normal::standard_log_prob;
-use super::{Model, Prior};
+use super::{Prior, PriorContext};
 use crate::error::Result;
 use crate::flow::Flow;
 use crate::graph::{Graph, Value};
@@ -15,13 +15,13 @@ pub struct FlowPrior {
 }
 
 impl Prior for FlowPrior {
-    fn log_prob(&self, g: &mut Graph, z: Value, _: &Model<'_>) -> Result<Value> {
+    fn log_prob(&self, g: &mut Graph, z: Value, _: &PriorContext<'_>) -> Result<Value> {
         let (base, log_det) = g.scoped("prior", |g| self.flow.inverse(g, z))?;
         let log_prob = standard_log_prob(g, base)?;
         g.add(log_prob, log_det)
     }
-    fn sample(&self, g: &mut Graph, rng: Value, count: usize, model: &Model<'_>) -> Result<Value> {
-        let base = g.normal(rng, [count, model.latent])?;
+    fn sample(&self, g: &mut Graph, rng: Value, count: usize, context: &PriorContext<'_>) -> Result<Value> {
+        let base = g.normal(rng, [count, context.latent])?;
         Ok(g.scoped("prior", |g| self.flow.forward(g, base))?.0)
     }
 }

@@ -1,6 +1,6 @@
 //! The Gaussian mixture prior.
 
-use super::{Model, Prior, log_weights, mixture_log_prob, mixture_sample};
+use super::{Prior, PriorContext, log_weights, mixture_log_prob, mixture_sample};
 use crate::dist::Normal;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Value};
@@ -31,12 +31,12 @@ impl MixturePrior {
 }
 
 impl Prior for MixturePrior {
-    fn log_prob(&self, g: &mut Graph, z: Value, model: &Model<'_>) -> Result<Value> {
-        let (components, weights) = self.parts(g, model.latent)?;
+    fn log_prob(&self, g: &mut Graph, z: Value, context: &PriorContext<'_>) -> Result<Value> {
+        let (components, weights) = self.parts(g, context.latent)?;
         mixture_log_prob(g, z, components, weights)
     }
-    fn sample(&self, g: &mut Graph, rng: Value, count: usize, model: &Model<'_>) -> Result<Value> {
-        let (components, weights) = self.parts(g, model.latent)?;
+    fn sample(&self, g: &mut Graph, rng: Value, count: usize, context: &PriorContext<'_>) -> Result<Value> {
+        let (components, weights) = self.parts(g, context.latent)?;
         mixture_sample(g, rng, count, components, weights)
     }
 }

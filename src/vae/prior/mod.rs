@@ -19,7 +19,7 @@ pub use normal::StandardNormal;
 pub use vamp::VampPrior;
 
 /// What a prior may ask of the model it is part of.
-pub struct Model<'a> {
+pub struct PriorContext<'a> {
     /// The shape of one example.
     pub data: Shape,
     /// Latent dimensions L.
@@ -31,23 +31,28 @@ pub struct Model<'a> {
 /// A distribution of z.
 pub trait Prior: Debug + Send + Sync {
     /// ln p(z) of each example \[B\] for `z` [B, L], nats.
-    fn log_prob(&self, g: &mut Graph, z: Value, model: &Model<'_>) -> Result<Value>;
+    fn log_prob(&self, g: &mut Graph, z: Value, context: &PriorContext<'_>) -> Result<Value>;
 
     /// `count` samples, [count, L]; `rng` is the graph's noise state.
-    fn sample(&self, g: &mut Graph, rng: Value, count: usize, model: &Model<'_>) -> Result<Value>;
+    fn sample(&self, g: &mut Graph, rng: Value, count: usize, context: &PriorContext<'_>) -> Result<Value>;
 
     /// KL(q ‖ p) of each example in parts [B, D] that sum to it, nats: one for each dimension where it falls apart so,
     /// otherwise a single one, estimated from the sample as ln q(z|x) − ln p(z). 0 for a point posterior.
-    fn kl(&self, g: &mut Graph, latent: &Latent, model: &Model<'_>) -> Result<Value> {
-        estimated_kl(self, g, latent, model)
+    fn kl(&self, g: &mut Graph, latent: &Latent, context: &PriorContext<'_>) -> Result<Value> {
+        estimated_kl(self, g, latent, context)
     }
 }
 
 /// ln q(z|x) − ln p(z) of the sample, [B, 1].
-fn estimated_kl(prior: &(impl Prior + ?Sized), g: &mut Graph, latent: &Latent, model: &Model<'_>) -> Result<Value> {
+fn estimated_kl(
+    prior: &(impl Prior + ?Sized),
+    g: &mut Graph,
+    latent: &Latent,
+    context: &PriorContext<'_>,
+) -> Result<Value> {
     let batch = g.shape(latent.z).dims()[0];
     let Some(log_q) = latent.log_q(g)? else { return g.full([batch, 1], 0.0) };
-    let log_p = prior.log_prob(g, latent.z, model)?;
+    let log_p = prior.log_prob(g, latent.z, context)?;
     let kl = g.sub(log_q, log_p)?;
     g.reshape(kl, [batch, 1])
 }

@@ -1,6 +1,6 @@
 //! The standard normal prior.
 
-use super::{Model, Prior, estimated_kl};
+use super::{Prior, PriorContext, estimated_kl};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::vae::Latent;
@@ -10,17 +10,17 @@ use crate::vae::Latent;
 pub struct StandardNormal;
 
 impl Prior for StandardNormal {
-    fn log_prob(&self, g: &mut Graph, z: Value, _: &Model<'_>) -> Result<Value> {
+    fn log_prob(&self, g: &mut Graph, z: Value, _: &PriorContext<'_>) -> Result<Value> {
         standard_log_prob(g, z)
     }
-    fn sample(&self, g: &mut Graph, rng: Value, count: usize, model: &Model<'_>) -> Result<Value> {
-        g.normal(rng, [count, model.latent])
+    fn sample(&self, g: &mut Graph, rng: Value, count: usize, context: &PriorContext<'_>) -> Result<Value> {
+        g.normal(rng, [count, context.latent])
     }
-    fn kl(&self, g: &mut Graph, latent: &Latent, model: &Model<'_>) -> Result<Value> {
-        match (latent.q, latent.flowed) {
+    fn kl(&self, g: &mut Graph, latent: &Latent, context: &PriorContext<'_>) -> Result<Value> {
+        match (latent.q, latent.log_q_flowed) {
             (Some(q), None) => q.kl_standard(g),
             (None, _) => g.full(g.shape(latent.mu).clone(), 0.0),
-            _ => estimated_kl(self, g, latent, model),
+            _ => estimated_kl(self, g, latent, context),
         }
     }
 }

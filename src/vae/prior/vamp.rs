@@ -1,6 +1,6 @@
 //! The VampPrior.
 
-use super::{Model, Prior, mixture_log_prob, mixture_sample};
+use super::{Prior, PriorContext, mixture_log_prob, mixture_sample};
 use crate::dist::Normal;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Value};
@@ -14,27 +14,27 @@ pub struct VampPrior {
 }
 
 impl VampPrior {
-    fn components(&self, g: &mut Graph, model: &Model<'_>) -> Result<(Normal, Value)> {
+    fn components(&self, g: &mut Graph, context: &PriorContext<'_>) -> Result<(Normal, Value)> {
         let k = self.pseudo_inputs;
         if k == 0 {
             return Err(Error::Config("a VampPrior needs 1 pseudo-input or more".into()));
         }
-        let shape = [&[k], model.data.dims()].concat();
+        let shape = [&[k], context.data.dims()].concat();
         let raw = g.scoped("prior", |g| g.param("pseudo_inputs", shape, Init::Normal(1.0)))?;
         let u = g.sigmoid(raw)?;
-        let components = (model.encode)(g, u)?;
+        let components = (context.encode)(g, u)?;
         let weights = g.full([k], -(k as f32).ln())?;
         Ok((components, weights))
     }
 }
 
 impl Prior for VampPrior {
-    fn log_prob(&self, g: &mut Graph, z: Value, model: &Model<'_>) -> Result<Value> {
-        let (components, weights) = self.components(g, model)?;
+    fn log_prob(&self, g: &mut Graph, z: Value, context: &PriorContext<'_>) -> Result<Value> {
+        let (components, weights) = self.components(g, context)?;
         mixture_log_prob(g, z, components, weights)
     }
-    fn sample(&self, g: &mut Graph, rng: Value, count: usize, model: &Model<'_>) -> Result<Value> {
-        let (components, weights) = self.components(g, model)?;
+    fn sample(&self, g: &mut Graph, rng: Value, count: usize, context: &PriorContext<'_>) -> Result<Value> {
+        let (components, weights) = self.components(g, context)?;
         mixture_sample(g, rng, count, components, weights)
     }
 }
