@@ -10,9 +10,9 @@
 //!                     └────────────────────────────────────────────► cpu::Interpreter (f64 / f32)
 //! ```
 //!
-//! Data flows left to right and no module reaches back. Only [`gpu`] knows wgpu; everything left of it is plain Rust and
-//! is tested without any adapter. The interpreter runs the graph as described, in f64 as the oracle of the tests and in
-//! f32 as the CPU device.
+//! Data flows left to right. Only [`gpu`] knows wgpu; everything left of it is plain Rust and is tested without any
+//! adapter. The interpreter runs the graph as described, in f64 as the oracle of the tests and in f32 as the CPU device,
+//! which joins pointwise nodes to chains.
 //!
 //! ```
 //! use wavae::graph::Graph;

@@ -1,5 +1,5 @@
 //! What tests of ops are made of: cases, tolerances, gradient checks, parity runs. Public, so that an op defined outside
-//! this crate is held to the same table. Nothing outside tests and benches uses it.
+//! this crate is held to the same table. Ops list their cases with it; tests, benches and the self-test run them.
 
 mod device;
 mod gradcheck;
