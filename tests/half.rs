@@ -6,14 +6,16 @@ mod common;
 use common::models::{Model, Objective, conv, conv_with, mlp, mlp_with, resident, residual};
 use std::sync::Arc;
 use wavae::data::{ImageSet, synthetic_digits};
-use wavae::graph::{Arena, Graph};
+use wavae::graph::{Arena, Graph, Recompute, Value};
 use wavae::lower::caps::Caps;
 use wavae::lower::half::narrow;
 use wavae::lower::program::{BufferKey, Place};
 use wavae::lower::shader::Shader;
 use wavae::lower::{Options, Precision, lower};
 use wavae::nn::{Activation, Mode};
+use wavae::ops::reduce::Kind;
 use wavae::ops::{Lowering, Op};
+use wavae::testing::Gen;
 use wavae::train::{Config, Source, Trainer};
 use wavae::vae::{DiagonalGaussian, zoo};
 use wavae::{Array, Device, TensorType};
@@ -103,18 +105,18 @@ fn a_longer_training_ends_where_f32_ends() {
         ImageSet::new(all.height, all.width, all.channels, all.gather(&indices)).unwrap()
     };
     let (train, valid) = (Arc::new(split(0..1024)), split(1024..1280));
-    let bound = |precision| {
+    let bound = |device: &Device, precision| {
         let config = Config { steps: 100, batch: 64, seed: 2, precision, ..Config::default() };
         let source = Source::Resident(train.clone());
         let vae = zoo::mlp_mnist();
-        let mut trainer = Trainer::new(&device, &vae, &source, [all.height, all.width, 1], config).unwrap();
+        let mut trainer = Trainer::new(device, &vae, &source, [all.height, all.width, 1], config).unwrap();
         while trainer.step() < 100 {
             trainer.advance_many(20).unwrap();
         }
         trainer.records(true).unwrap();
         trainer.validate(&valid).unwrap().elbo
     };
-    let [f32, f16] = [Precision::F32, Precision::F16].map(bound);
+    let [f32, f16] = [bound(&Device::Cpu, Precision::F32), bound(&device, Precision::F16)];
     println!("validation bound after 100 steps: {f32:.2} in f32, {f16:.2} in f16");
     assert!((f32 - f16).abs() <= 0.01 * f32.abs(), "{f32} in f32, {f16} in f16");
 }
@@ -169,23 +171,97 @@ fn what_no_scale_can_help_stops_the_run() {
     assert!(error.contains("f16"), "{error}");
 }
 
+/// The roots of `g` in `precision`, every tensor that may be in f16.
+fn roots(
+    device: &Device,
+    g: &Graph,
+    roots: &[Value],
+    inputs: &[&[f32]],
+    precision: Precision,
+    fuse: bool,
+) -> Vec<Vec<f32>> {
+    let Device::Gpu(gpu) = device else { unreachable!() };
+    let options = Options { precision, large: 1, fuse, ..Options::new(gpu.caps()) };
+    let lowered = lower(g, roots, &g.layout(), &options).unwrap();
+    let places: Vec<Place> = lowered.program.outputs.iter().map(|o| o.place.clone()).collect();
+    let store = wavae::gpu::GpuStore::new(gpu, &g.layout());
+    let mut exe = wavae::gpu::GpuExecutable::compile(gpu, &store, lowered.program).unwrap();
+    inputs.iter().enumerate().for_each(|(k, x)| exe.write_input(k, bytemuck::cast_slice(x)).unwrap());
+    exe.run().unwrap();
+    places.iter().map(|place| bytemuck::pod_collect_to_vec(&exe.read(place).unwrap())).collect()
+}
+
+/// The gradient of a maximum asks which elements equal it. Fused, the maximum is taken over registers: had one of the two
+/// been rounded on its way, no element might, and the gradient would be 0/0. Nor may a checkpoint compute one of them again
+/// from what was rounded.
+#[test]
+fn a_maximum_is_found_again() {
+    let Some(device) = device() else { return };
+    let [x, w] = [1, 2].map(|seed| Gen::normal([64, 64]).draw(seed).unwrap());
+    for (product, recompute) in [(false, Recompute::Nothing), (true, Recompute::Cheap)] {
+        let mut g = Graph::new();
+        let [x_in, w_in] = ["x", "w"].map(|name| g.input(name, TensorType::f32([64, 64])).unwrap());
+        let h = if product { g.matmul(x_in, w_in).unwrap() } else { x_in };
+        let h = g.scale(h, 0.1).unwrap();
+        let y = g.tanh(h).unwrap();
+        let rows = g.max(y, &[1]).unwrap();
+        let mut loss = g.sum_all(rows).unwrap();
+        if product {
+            // Another reader, so that y is computed where h is, before h is rounded.
+            let aside = g.detach(y).unwrap();
+            let aside = g.matmul(aside, w_in).unwrap();
+            let aside = g.sum_all(aside).unwrap();
+            loss = g.add(loss, aside).unwrap();
+        }
+        let forward = g.nodes().len();
+        let grads = g.grad(loss, &[y]).unwrap();
+        let (g, map) = g.checkpoint(forward, recompute).unwrap();
+        for (precision, fuse) in [(Precision::F32, true), (Precision::F16, false), (Precision::F16, true)] {
+            let inputs = [x.as_f32(), w.as_f32()];
+            let read = [map[grads[0].index()], loss];
+            let dy = &roots(&device, &g, &read, &inputs, precision, fuse)[0];
+            let shares: Vec<f32> = dy.chunks(64).map(|row| row.iter().sum()).collect(); // of equals, if there are any
+            let chosen: Vec<usize> = dy.chunks(64).map(|row| row.iter().filter(|d| **d != 0.0).count()).collect();
+            let says = format!("product {product}, {recompute}, {precision}, fuse {fuse}: {chosen:?} chosen");
+            assert!(shares.iter().all(|s| (s - 1.0).abs() <= 1e-3) && chosen.iter().all(|n| *n <= 3), "{says}");
+        }
+    }
+}
+
+/// As a categorical sample is drawn and a mixture's density computed: one of each row is chosen, and shares add up to 1.
+#[test]
+fn the_largest_of_each_row_is_chosen() {
+    let Some(device) = device() else { return };
+    let mut g = Graph::new();
+    let x = g.input("x", TensorType::f32([64, 65])).unwrap();
+    let score = g.tanh(x).unwrap();
+    let best = g.reduce(Kind::Max, score, &[1], true).unwrap();
+    let best = g.expand(best, [64, 65]).unwrap();
+    let one = g.full([], 1.0).unwrap();
+    let chosen = g.where_at_least(score, best, one).unwrap();
+    let count = g.sum(chosen, &[1]).unwrap();
+    let total = g.logsumexp(score, &[1]).unwrap();
+    let loss = g.sum_all(total).unwrap();
+    let share = g.grad(loss, &[score]).unwrap()[0];
+    let shares = g.sum(share, &[1]).unwrap();
+    let x = Gen::normal([64, 65]).draw(3).unwrap();
+    for fuse in [false, true] {
+        let out = roots(&device, &g, &[count, shares], &[x.as_f32()], Precision::F16, fuse);
+        assert_eq!(out[0], [1.0; 64], "fuse {fuse}");
+        assert!(out[1].iter().all(|s| (s - 1.0).abs() <= 2f32.powi(-10)), "fuse {fuse}: {:?}", out[1]);
+    }
+}
+
 /// Out of range must be seen, not clipped: loss scaling lives by it.
 #[test]
 fn numbers_beyond_the_range_become_infinite_on_this_device() {
-    let Some(Device::Gpu(gpu)) = device() else { return };
+    let Some(device) = device() else { return };
     let mut g = Graph::new();
     let x = g.input("x", TensorType::f32([8])).unwrap();
     let stored = g.detach(x).unwrap();
     let y = g.detach(stored).unwrap();
-    let options = Options { precision: Precision::F16, large: 1, fuse: false, ..Options::new(gpu.caps()) };
-    let lowered = lower(&g, &[y], &g.layout(), &options).unwrap();
-    let out: Place = lowered.program.outputs[0].place.clone();
-    let store = wavae::gpu::GpuStore::new(&gpu, &g.layout());
-    let mut exe = wavae::gpu::GpuExecutable::compile(&gpu, &store, lowered.program).unwrap();
     let numbers = [1e5f32, -3e38, f32::INFINITY, f32::NAN, 65504.0, 1.0 + 2f32.powi(-11) * 1.5, 2f32.powi(-14), 0.1];
-    exe.write_input(0, bytemuck::cast_slice(&numbers)).unwrap();
-    exe.run().unwrap();
-    let read: Vec<f32> = bytemuck::pod_collect_to_vec(&exe.read(&out).unwrap());
+    let read = &roots(&device, &g, &[y], &[&numbers], Precision::F16, false)[0];
     println!("{numbers:?} come back as {read:?}");
     assert!(read[..4].iter().all(|x| !x.is_finite()) && read[4] == 65504.0, "{read:?}");
     assert_eq!(read[5], 1.0 + 2f32.powi(-10), "not rounded to the nearest");

@@ -1,7 +1,7 @@
 //! Gradient checkpointing (Chen 2016, arXiv 1604.06174): the backward pass computes some forward values again instead of
 //! having them kept for it. A pure transformation of a differentiated graph: nodes are copied, nothing else changes, so the
 //! gradients are those of the plain graph. Noise is made from counters and comes out the same again; nodes that update
-//! something in place, or read what is updated, are never copied.
+//! something in place, or read what is updated, are never copied; nor are values that are compared with others.
 
 use super::{Def, Graph, Value};
 use crate::error::{Error, Result};
@@ -90,6 +90,7 @@ impl Graph {
         let updated: HashSet<Value> = (self.nodes.iter())
             .flat_map(|n| n.inputs.iter().take(n.op().map_or(0, |op| op.updates())).copied())
             .collect();
+        let compared = self.compared();
         let largest = nodes.iter().filter(|n| n.op().is_some()).map(|n| n.ty.bytes()).max().unwrap_or(0);
         let crossing = if recompute == Recompute::Segments { self.crossing(forward) } else { vec![false; forward] };
         let keep = |i: usize| {
@@ -98,7 +99,7 @@ impl Graph {
             if op.alias() {
                 return false; // no memory of its own
             }
-            let fixed = op.updates() > 0 || node.inputs.iter().any(|v| updated.contains(v));
+            let fixed = compared[i] || op.updates() > 0 || node.inputs.iter().any(|v| updated.contains(v));
             let small = node.ty.bytes() * SMALL <= largest;
             let types: Vec<_> = node.inputs.iter().map(|&v| self.ty(v).clone()).collect();
             let elements = types.iter().map(|ty| ty.len()).sum::<usize>() + node.ty.len();

@@ -305,4 +305,21 @@ impl Graph {
         }
         live
     }
+
+    /// Which nodes are compared with others element by element, or hold what the compared were picked from. A comparison of
+    /// a tensor with its own maximum asks for equality: these must read the same bits wherever they are read, so they are
+    /// neither rounded in memory nor computed twice.
+    pub fn compared(&self) -> Vec<bool> {
+        let mut compared = vec![false; self.nodes.len()];
+        for (i, node) in self.nodes.iter().enumerate().rev() {
+            let Some(op) = node.op() else { continue };
+            let count = match op.pointwise() {
+                Some(f) if f.function.compares => 2,
+                _ if compared[i] && op.picks() => node.inputs.len(),
+                _ => 0,
+            };
+            node.inputs.iter().take(count).for_each(|v| compared[v.index()] = true);
+        }
+        compared
+    }
 }

@@ -82,6 +82,8 @@ struct Lowerer<'a> {
     copies: Vec<(usize, Place)>,
     /// Nodes whose storage is read back.
     roots: Vec<usize>,
+    /// Nodes of which a comparison reads every bit.
+    compared: Vec<bool>,
     /// Gradients written straight into their arena range: base node → parameter.
     direct: HashMap<usize, String>,
 }
@@ -151,7 +153,9 @@ impl<'a> Lowerer<'a> {
     fn new(g: &'a Graph, layout: &'a StoreLayout, options: &'a Options<'a>, roots: &[Value]) -> Self {
         let (homes, direct, copies) = Default::default();
         let (lives, names, halves) = Default::default();
-        let mut this = Self { g, layout, options, homes, lives, names, halves, copies, roots: vec![], direct };
+        let compared = g.compared();
+        let mut this =
+            Self { g, layout, options, homes, lives, names, halves, copies, roots: vec![], compared, direct };
         this.roots = roots.iter().map(|&v| this.base(v)).collect();
         this
     }
@@ -201,11 +205,11 @@ impl<'a> Lowerer<'a> {
         Ok(Place { buffer, offset: range.offset as u64 * 4, size: ty.bytes() as u64 })
     }
 
-    /// Whether node `i` may take two bytes an element: not where it is read back, and not a small one.
+    /// Whether node `i` may take two bytes an element: not where it is read back or compared, and not a small one.
     fn narrow(&self, i: usize) -> bool {
         let ty = &self.g.nodes()[i].ty;
         let large = ty.dtype == DType::F32 && ty.len() >= self.options.large;
-        self.options.precision == Precision::F16 && large && !self.roots.contains(&i)
+        self.options.precision == Precision::F16 && large && !self.roots.contains(&i) && !self.compared[i]
     }
 
     /// Whether what `step` writes to `value` may. A statistic (a sum over many elements for each of its own, column sums

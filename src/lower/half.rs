@@ -22,7 +22,7 @@ pub enum Precision {
     #[default]
     F32,
     /// Two bytes an element for activations, their gradients and a copy of the weights; parameters, their gradients, the
-    /// optimizer's moments, statistics and small tensors keep four.
+    /// optimizer's moments, statistics, what is compared with other tensors and small tensors keep four.
     F16,
 }
 

@@ -92,6 +92,9 @@ impl Op for Concat {
     fn takes_epilogue(&self) -> bool {
         true
     }
+    fn picks(&self) -> bool {
+        true
+    }
 }
 
 impl Reference for Concat {

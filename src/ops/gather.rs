@@ -124,6 +124,9 @@ impl Op for Gather {
     fn takes_epilogue(&self) -> bool {
         true
     }
+    fn picks(&self) -> bool {
+        true
+    }
 }
 
 impl Reference for Gather {

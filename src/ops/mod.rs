@@ -104,6 +104,11 @@ pub trait Op: Debug + Send + Sync + Evaluate + 'static {
         false
     }
 
+    /// Whether every element of the output is an element of an input, bit by bit.
+    fn picks(&self) -> bool {
+        self.alias()
+    }
+
     /// How many leading inputs (leaves: arenas or states) are updated in place. The *reference* writes their new values
     /// one after another into its flat output; the kernel overwrites them and has no other output.
     fn updates(&self) -> usize {

@@ -113,6 +113,9 @@ impl Op for Permute {
     fn takes_epilogue(&self) -> bool {
         true
     }
+    fn picks(&self) -> bool {
+        true
+    }
 }
 
 impl Reference for Permute {

@@ -177,6 +177,9 @@ impl Op for Reduce {
     fn takes_prologue(&self) -> bool {
         true
     }
+    fn picks(&self) -> bool {
+        self.kind == Kind::Max
+    }
     fn sums_columns(&self) -> bool {
         self.kind == Kind::Sum && self.axes.iter().enumerate().all(|(i, &axis)| i == axis)
     }
@@ -250,7 +253,7 @@ impl Tree {
 }
 
 function!(/// 1 where x ≥ y, else 0.
-    IS_MAX = "is_max"(x, y), 1, if x >= y { T::ONE } else { T::ZERO }, no_second_derivative);
+    IS_MAX = "is_max"(x, y), 1, if x >= y { T::ONE } else { T::ZERO }, no_second_derivative, compares);
 function!(/// x, through which no gradient flows.
     DETACH = "detach"(x), 0, x, |_, _, _, _| Ok(None));
 

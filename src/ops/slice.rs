@@ -77,6 +77,9 @@ impl Op for Slice {
     fn takes_epilogue(&self) -> bool {
         true
     }
+    fn picks(&self) -> bool {
+        true
+    }
 }
 
 impl Reference for Slice {

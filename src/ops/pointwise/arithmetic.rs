@@ -65,9 +65,9 @@ function!(/// z where x ≥ y, else 0; gradients go to z only.
 AT_LEAST = "at_least"(x, y, z), 1, if x >= y { z } else { T::ZERO }, |g, at, _, k| match k {
     2 => g.map(&AT_LEAST, &[], &[at.inputs[0], at.inputs[1], at.dout]).map(Some),
     _ => Ok(None),
-});
+}, compares);
 function!(/// z where x < y, else 0.
-    BELOW = "below"(x, y, z), 1, if x < y { z } else { T::ZERO }, no_second_derivative);
+    BELOW = "below"(x, y, z), 1, if x < y { z } else { T::ZERO }, no_second_derivative, compares);
 function!(/// x limited to [lo, hi]; the gradient is 1 inside (ends included) and 0 outside.
     CLAMP = "clamp"(x; lo, hi), 2, x.max(lo).min(hi),
     |g, at, c, _| g.map(&CLAMP_GRAD, c, &[at.inputs[0], at.dout]).map(Some));

@@ -18,8 +18,10 @@ use crate::cpu::{Real, Reference, View};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::lower::caps::Caps;
+use crate::ops::reduce::DETACH;
 use crate::ops::{Cost, Lowering, Op, Vjp};
 use crate::tensor::{Shape, TensorType};
+use arithmetic::{IDENTITY, MAXIMUM, MINIMUM};
 use std::fmt;
 
 /// A block of elements of each input, the attributes, and where the results go.
@@ -43,6 +45,8 @@ pub struct Function {
     pub vjp: Rule,
     /// Floating-point operations an element, roughly.
     pub flops: u64,
+    /// Whether it compares elements 0 and 1 with each other, so that the last bit of either decides.
+    pub compares: bool,
 }
 
 impl fmt::Debug for Function {
@@ -56,9 +60,11 @@ pub(crate) fn no_second_derivative(g: &mut Graph, at: &Vjp<'_>, _: &[f32], _: us
     Err(Error::Graph(format!("{} has no second derivative", g.label(at.out))))
 }
 
-/// Defines a [`Function`]: `function!(ID = "name"(x, y; attr), flops, body, rule)`.
+/// Defines a [`Function`]: `function!(ID = "name"(x, y; attr), flops, body, rule)`; `, compares` at the end where x is
+/// compared with y.
 macro_rules! function {
-    ($(#[$doc:meta])* $id:ident = $name:literal ($($x:ident),* $(; $($c:ident),+)?), $flops:literal, $body:expr, $vjp:expr) => {
+    ($(#[$doc:meta])* $id:ident = $name:literal ($($x:ident),* $(; $($c:ident),+)?), $flops:literal, $body:expr, $vjp:expr
+     $(, $compares:ident)?) => {
         $(#[$doc])*
         pub static $id: $crate::ops::pointwise::Function = {
             #[allow(unused_variables, unused_mut, unused_assignments)]
@@ -80,6 +86,7 @@ macro_rules! function {
                 eval64: eval::<f64>,
                 vjp: $vjp,
                 flops: $flops,
+                compares: { let marks: &[&str] = &[$(stringify!($compares))?]; !marks.is_empty() },
             }
         };
     };
@@ -160,6 +167,9 @@ impl Op for Map {
     }
     fn pointwise(&self) -> Option<Pointwise> {
         Some(self.f.clone())
+    }
+    fn picks(&self) -> bool {
+        [&IDENTITY, &DETACH, &MAXIMUM, &MINIMUM].iter().any(|f| f.name == self.name())
     }
 }
 
