@@ -228,7 +228,9 @@ pub(super) fn tiles(products: &Products, caps: &Caps) -> Vec<Tile> {
             tile(core, lanes, (name, m, n, rate))
         };
         if right.fours() && caps.wide() {
-            families.push(WIDE.map(|row| Tile { wide: true, ..tile(Core::Vector, row) }).to_vec());
+            // Eight blocks of rows pay only where the left operand is fetched along k.
+            let rate = |(name, m, n, rate)| (name, m, n, if m > 4 && left != Left::Depth { 0.85 * rate } else { rate });
+            families.push(WIDE.map(|row| Tile { wide: true, ..tile(Core::Vector, rate(row)) }).to_vec());
         }
         if right.fours() {
             families.push(VECTOR.map(|row| tile(Core::Vector, row)).to_vec());
