@@ -7,9 +7,10 @@ use common::models::{Model, Objective, likely, with};
 use common::whole::{gradients, objective_gradient};
 use wavae::flow::{Chain, Coupling, InverseAutoregressive, Made, MaskedAutoregressive, Planar, Radial};
 use wavae::graph::{Graph, Recompute};
+use wavae::nn::Mode;
 use wavae::vae::{
-    DiagonalGaussian, DiscretizedLogisticPixels, Elbo, FlowPrior, Flowed, GaussianPixels, LaplacePixels, MixturePrior,
-    NegativeBinomialCounts, PoissonCounts, Spread, StandardNormal, VampPrior,
+    Delta, DiagonalGaussian, DiscretizedLogisticPixels, Elbo, FlowPrior, Flowed, GaussianPixels, LaplacePixels,
+    MixturePrior, NegativeBinomialCounts, PoissonCounts, Spread, StandardNormal, VampPrior,
 };
 use wavae::{Array, Device, Executable, Store, TensorType, tensor::Shape};
 
@@ -158,4 +159,14 @@ fn a_forward_pass_is_no_longer_than_its_graph() {
     for recompute in [Recompute::Nothing, Recompute::Cheap, Recompute::Segments] {
         assert!(g.checkpoint(2, recompute).unwrap_err().to_string().contains("2 of 1 nodes"));
     }
+}
+
+/// A trained prior beside a point posterior would never learn anything.
+#[test]
+fn a_point_posterior_takes_no_trained_prior() {
+    let model = with("point", Delta { latent: 2 }, MixturePrior { components: 3 });
+    let mut g = Graph::new();
+    let x = g.input("x", TensorType::f32([4, 7, 5, 1])).unwrap();
+    let refused = model.vae.terms(&mut g, x, Mode::Train).map(drop).unwrap_err().to_string();
+    assert!(refused.contains("point posterior"), "{refused}");
 }

@@ -8,7 +8,7 @@ mod vamp;
 
 use super::Latent;
 use crate::dist::{Categorical, Normal};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::tensor::Shape;
 use std::fmt::Debug;
@@ -37,7 +37,10 @@ pub trait Prior: Debug + Send + Sync {
     fn sample(&self, g: &mut Graph, rng: Value, count: usize, context: &PriorContext<'_>) -> Result<Value>;
 
     /// KL(q ‖ p) of each example in parts [B, D] that sum to it, nats: one for each dimension where it falls apart so,
-    /// otherwise a single one, estimated from the sample as ln q(z|x) − ln p(z). 0 for a point posterior.
+    /// otherwise a single one, estimated from the sample as ln q(z|x) − ln p(z).
+    ///
+    /// # Errors
+    /// Where the posterior is a point, which has no density; only the standard normal prior ignores it.
     fn kl(&self, g: &mut Graph, latent: &Latent, context: &PriorContext<'_>) -> Result<Value> {
         estimated_kl(self, g, latent, context)
     }
@@ -51,7 +54,8 @@ fn estimated_kl(
     context: &PriorContext<'_>,
 ) -> Result<Value> {
     let batch = g.shape(latent.z).dims()[0];
-    let Some(log_q) = latent.log_q(g)? else { return g.full([batch, 1], 0.0) };
+    let no_density = || Error::Config("a point posterior has no density to hold a trained prior against".into());
+    let log_q = latent.log_q(g)?.ok_or_else(no_density)?;
     let log_p = prior.log_prob(g, latent.z, context)?;
     let kl = g.sub(log_q, log_p)?;
     g.reshape(kl, [batch, 1])
