@@ -3,11 +3,12 @@
 
 mod common;
 
-use common::models::{Model, Objective, likely, with};
+use common::models::{Model, Objective, likely, resident, with};
 use common::whole::{gradients, objective_gradient};
 use wavae::flow::{Chain, Coupling, InverseAutoregressive, Made, MaskedAutoregressive, Planar, Radial};
 use wavae::graph::{Graph, Recompute};
 use wavae::nn::Mode;
+use wavae::train::{Config, Trainer};
 use wavae::vae::{
     Delta, DiagonalGaussian, DiscretizedLogisticPixels, Elbo, FlowPrior, Flowed, GaussianPixels, LaplacePixels,
     MixturePrior, NegativeBinomialCounts, PoissonCounts, Spread, StandardNormal, VampPrior,
@@ -169,4 +170,27 @@ fn a_point_posterior_takes_no_trained_prior() {
     let x = g.input("x", TensorType::f32([4, 7, 5, 1])).unwrap();
     let refused = model.vae.terms(&mut g, x, Mode::Train).map(drop).unwrap_err().to_string();
     assert!(refused.contains("point posterior"), "{refused}");
+}
+
+/// Samples of a mixture prior by the evaluator: 2,000 in batches of 64, with the mean that the components have together.
+#[test]
+fn the_evaluator_samples_the_prior() {
+    let model = with("mixture", DiagonalGaussian::new(2), MixturePrior { components: 3 });
+    for device in [Device::Cpu, Device::Gpu(common::gpu())] {
+        let config = Config { batch: 64, ..Config::default() };
+        let mut trainer = Trainer::new(&device, &model.vae, &resident(model.image, 80), model.image, config).unwrap();
+        let centres = trainer.store().read("prior.mu").unwrap().as_f32().to_vec();
+        let codes = trainer.evaluator().sample(2000, 7).unwrap();
+        assert_eq!(codes.len(), 4000);
+        assert!(codes == trainer.evaluator().sample(2000, 7).unwrap() && codes[..128] != codes[128..256]);
+        for d in 0..2 {
+            let column: Vec<f64> = codes.iter().skip(d).step_by(2).map(|&z| z.into()).collect();
+            let mean = |x: &[f64]| x.iter().sum::<f64>() / x.len() as f64;
+            let own: Vec<f64> = centres.iter().skip(d).step_by(2).map(|&m| m.into()).collect();
+            let between = mean(&own.iter().map(|m| (m - mean(&own)).powi(2)).collect::<Vec<_>>());
+            let error = 5.0 * ((1.0 + between) / 2000.0).sqrt(); // each component has variance 1 at the start
+            assert!((mean(&column) - mean(&own)).abs() < error, "{device}: {} not {}", mean(&column), mean(&own));
+        }
+        assert_eq!(trainer.evaluator().decode(&codes[..20]).unwrap().len(), 10 * 35);
+    }
 }

@@ -28,7 +28,11 @@ pub struct Evaluator {
     latent: usize,
     bound: (Graph, Terms),
     decode: (Graph, Value),
+    prior: (Graph, Value),
     compiled: Option<(Executable, Executable)>,
+    /// Where samples are drawn, and what draws them from the first time on.
+    home: Option<(Device, Store)>,
+    draw: Option<Executable>,
 }
 
 impl Evaluator {
@@ -44,7 +48,10 @@ impl Evaluator {
         let mut d = Graph::new();
         let z = d.input("z", TensorType::f32([batch, latent]))?;
         let mean = vae.decode(&mut d, z, Mode::Eval)?;
-        Ok(Self { batch, image, latent, bound: (g, terms), decode: (d, mean), compiled: None })
+        let mut p = Graph::new();
+        let sample = vae.sample_prior(&mut p, batch, &image.into())?;
+        let (bound, decode, prior) = ((g, terms), (d, mean), (p, sample));
+        Ok(Self { batch, image, latent, bound, decode, prior, compiled: None, home: None, draw: None })
     }
     /// The graphs, for the store's layout.
     pub fn graphs(&self) -> [&Graph; 2] {
@@ -68,6 +75,8 @@ impl Evaluator {
         let bound = Executable::compile(device, store, g, &bound)?;
         let decode = Executable::compile(device, store, d, &decode)?;
         self.compiled = Some((bound, decode));
+        self.home = Some((device.clone(), store.clone()));
+        self.draw = None;
         Ok(())
     }
     fn bound_roots(&self, terms: &Terms) -> Vec<Value> {
@@ -130,6 +139,26 @@ impl Evaluator {
         let mut mu = Vec::with_capacity(set.len() * latent);
         self.walk(set, 0, |arrays, count| mu.extend_from_slice(&arrays[2].as_f32()[..count * latent]))?;
         Ok(mu)
+    }
+
+    /// `count` samples of the prior, [count, L] row-major; [`Evaluator::decode`] makes images of them. The same seed draws the
+    /// same.
+    pub fn sample(&mut self, count: usize, seed: u64) -> Result<Vec<f32>> {
+        if self.draw.is_none() {
+            let (device, store) =
+                self.home.as_ref().ok_or_else(|| Error::Graph("the evaluator was not compiled".into()))?;
+            self.draw = Some(Executable::compile(device, store, &self.prior.0, &[self.prior.1])?);
+        }
+        let mut z = Vec::with_capacity(count * self.latent);
+        while let Some(exe) = self.draw.as_mut().filter(|_| z.len() < count * self.latent) {
+            let number = (z.len() / (self.batch * self.latent).max(1)) as u32;
+            let state = [seed as u32, (seed >> 32) as u32, number, 3 << 30]; // neither training's nor [`Evaluator::walk`]'s
+            exe.write("rng", &Array::u32([4], state.to_vec())?)?;
+            exe.run()?;
+            z.extend_from_slice(exe.read(self.prior.1)?.as_f32());
+        }
+        z.truncate(count * self.latent);
+        Ok(z)
     }
 
     /// E[x|z] in [0, 1] for each row of `z` [N, L]: N·H·W·C numbers.
