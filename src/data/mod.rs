@@ -4,6 +4,7 @@
 
 pub mod batches;
 pub mod celeba;
+pub mod dataset;
 pub mod digits;
 pub mod faces;
 pub mod idx;
@@ -12,6 +13,7 @@ pub mod jpeg;
 
 pub use batches::{Batch, BatchLoader, BatchOptions, ImageSource};
 pub use celeba::{CelebA, CelebAOptions, write_celeba};
+pub use dataset::Dataset;
 pub use digits::synthetic_digits;
 pub use faces::{CELEBA_ATTRIBUTES, FaceFactors, synthetic_faces};
 pub use idx::{load_idx, write_idx};
