@@ -2,6 +2,9 @@
 //! invocations, workgroup memory or storage bindings that its shaders use. The needs are read from naga's module of the
 //! assembled shaders, not from what the op says.
 
+mod common;
+
+use common::devices::devices;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -117,43 +120,6 @@ fn variants(case: &OpCase, caps: &Caps) -> Vec<(&'static str, Needs)> {
         all.push((parity.variant, needs.fold(Needs::default(), Needs::join)));
     }
     all
-}
-
-/// Devices that have one thing more than the minimum, all things, and all things but one; on hardware and in software.
-fn devices() -> Vec<(String, Caps)> {
-    type Grant = (&'static str, fn(&mut Caps));
-    const GRANTS: [Grant; 6] = [
-        ("subgroups", |c| c.subgroup = Some(32)),
-        ("f16", |c| c.f16 = true),
-        ("int64", |c| c.int64 = true),
-        ("invocations", |c| c.max_invocations = 1024),
-        ("workgroup memory", |c| c.max_workgroup_bytes = 64 << 10),
-        ("storage buffers", |c| c.max_storage_buffers = 64),
-    ];
-    let mut devices = vec![];
-    for software in [false, true] {
-        let minimum = Caps { software, ..Caps::minimum() };
-        let mut all = minimum.clone();
-        GRANTS.iter().for_each(|(_, grant)| grant(&mut all));
-        let kind = if software { "software" } else { "hardware" };
-        devices.push((format!("{kind}, minimum"), minimum.clone()));
-        for skip in 0..GRANTS.len() {
-            let mut one = minimum.clone();
-            GRANTS[skip].1(&mut one);
-            devices.push((format!("{kind}, minimum with {}", GRANTS[skip].0), one));
-            let mut but = minimum.clone();
-            GRANTS.iter().enumerate().filter(|(k, _)| *k != skip).for_each(|(_, (_, grant))| grant(&mut but));
-            devices.push((format!("{kind}, everything without {}", GRANTS[skip].0), but));
-        }
-        for lanes in [4, 8, 16, 64, 128] {
-            devices.push((
-                format!("{kind}, everything, subgroups of {lanes}"),
-                Caps { subgroup: Some(lanes), ..all.clone() },
-            ));
-        }
-        devices.push((format!("{kind}, everything"), all));
-    }
-    devices
 }
 
 #[test]

@@ -219,17 +219,20 @@ fn measuring_keeps_a_choice_for_every_op_that_has_one() {
     assert!(report.measured.is_empty() && report.file.is_none());
 }
 
-/// A choice is kept by name, so a name must mean one variant.
+/// A choice is kept by name, so a name must mean one variant, whatever the device.
 #[test]
 fn variants_of_one_op_have_different_names() {
-    let gpu = common::gpu();
-    for case in registry().iter().flat_map(|entry| (entry.cases)()) {
+    let devices = common::devices::devices();
+    for case in registry().iter().flat_map(|entry| (entry.cases)().into_iter().chain((entry.bench)())) {
         let types: Vec<TensorType> = case.inputs.iter().map(|gen_| gen_.ty()).collect();
         let Ok(out) = case.op.infer(&types) else { continue };
-        let mut names: Vec<_> = case.op.variants(&types, &out, gpu.caps()).into_iter().map(|v| v.name).collect();
-        let count = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), count, "{}: {names:?}", tune::name(case.op.as_ref(), &types));
+        for (device, caps) in &devices {
+            let mut names: Vec<_> = case.op.variants(&types, &out, caps).into_iter().map(|v| v.name).collect();
+            let count = names.len();
+            names.sort_unstable();
+            names.dedup();
+            let op = tune::name(case.op.as_ref(), &types);
+            assert_eq!(names.len(), count, "{op} on {device}: {names:?}");
+        }
     }
 }

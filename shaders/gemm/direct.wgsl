@@ -6,6 +6,7 @@
 
 #import "lib/grid.wgsl"
 #import "gemm/spare.wgsl"
+#import "gemm/store.wgsl"
 
 // Invocations a workgroup.
 const WG: u32 = 8u; // spec
@@ -14,6 +15,10 @@ const RM: u32 = 2u; // spec
 const RN: u32 = 2u; // spec
 const TM: u32 = 4u * RM;
 const TN: u32 = 4u * RN;
+
+fn column(lane: u32, j: u32) -> u32 {
+    return lane + j * WG;
+}
 
 @compute @workgroup_size(WG)
 fn main(
@@ -25,7 +30,7 @@ fn main(
     let tiles_n = (size.y + TN * WG - 1u) / (TN * WG);
     let tile = group_index(wid, nwg);
     let m0 = (tile / tiles_n) * TM;
-    let n0 = (tile % tiles_n) * (TN * WG) + lane;
+    let n0 = (tile % tiles_n) * (TN * WG);
     if m0 >= size.x {
         gemm_spare(tile, lane);
         return;
@@ -37,7 +42,7 @@ fn main(
     }
     var col: array<u32, TN>;
     for (var j = 0u; j < TN; j++) {
-        col[j] = b_col(min(n0 + j * WG, size.y - 1u));
+        col[j] = b_col(min(n0 + column(lane, j), size.y - 1u));
     }
 
     var acc: array<mat4x4<f32>, RM * RN>;
@@ -74,23 +79,5 @@ fn main(
         k += run;
     }
 
-    // Copied once, so that one store site, in a loop, serves all: the accumulators themselves must stay in registers.
-    var out: array<f32, TM * TN>;
-    for (var i = 0u; i < TM; i++) {
-        for (var j = 0u; j < TN; j++) {
-            out[i * TN + j] = acc[(i / 4u) * RN + j / 4u][i % 4u][j % 4u];
-        }
-    }
-    for (var i = 0u; i < TM; i++) {
-        if m0 + i >= size.x {
-            break;
-        }
-        let r = y_row(m0 + i);
-        for (var j = 0u; j < TN; j++) {
-            let n = n0 + j * WG;
-            if n < size.y {
-                y_store(r + n, out[i * TN + j]);
-            }
-        }
-    }
+    store_tile(acc, m0, n0, size, lane);
 }

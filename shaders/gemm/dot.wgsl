@@ -6,15 +6,12 @@
 // Correct only where every subgroup has exactly SG invocations: lowering checks the adapter's smallest and largest size.
 
 #import "lib/grid.wgsl"
+#import "gemm/rows.wgsl"
 #import "gemm/spare.wgsl"
 
 const SG: u32 = 8u; // spec
 const TM: u32 = 16u; // spec
 const TN: u32 = 4u; // spec
-
-fn row_shuffle(r: Row, lane: u32) -> Row {
-    return Row(subgroupShuffle(r.y, lane), subgroupShuffle(r.x, lane), subgroupShuffle(r.a, lane));
-}
 
 @compute @workgroup_size(SG)
 fn main(
@@ -32,14 +29,7 @@ fn main(
         return;
     }
 
-    var row: array<Row, TM>;
-    var mine: Row;
-    for (var i = 0u; i < TM; i++) {
-        if i % SG == 0u {
-            mine = a_row(min(m0 + i + lane, size.x - 1u));
-        }
-        row[i] = row_shuffle(mine, i % SG);
-    }
+    var row = tile_rows(m0, size.x - 1u, lane);
     var col: array<u32, TN>;
     for (var j = 0u; j < TN; j++) {
         col[j] = b_col(min(n0 + j, size.y - 1u));

@@ -7,7 +7,9 @@
 // Correct only where every subgroup has exactly SG invocations: lowering checks the adapter's smallest and largest size.
 
 #import "lib/grid.wgsl"
+#import "gemm/rows.wgsl"
 #import "gemm/spare.wgsl"
+#import "gemm/store.wgsl"
 
 // The subgroup size of the adapter.
 const SG: u32 = 8u; // spec
@@ -17,8 +19,8 @@ const RN: u32 = 2u; // spec
 const TM: u32 = 4u * RM;
 const TN: u32 = 4u * RN;
 
-fn row_shuffle(r: Row, lane: u32) -> Row {
-    return Row(subgroupShuffle(r.y, lane), subgroupShuffle(r.x, lane), subgroupShuffle(r.a, lane));
+fn column(lane: u32, j: u32) -> u32 {
+    return lane + j * SG;
 }
 
 @compute @workgroup_size(SG)
@@ -31,23 +33,16 @@ fn main(
     let tiles_n = (size.y + TN * SG - 1u) / (TN * SG);
     let tile = group_index(wid, nwg);
     let m0 = (tile / tiles_n) * TM;
-    let n0 = (tile % tiles_n) * (TN * SG) + lane;
+    let n0 = (tile % tiles_n) * (TN * SG);
     if m0 >= size.x {
         gemm_spare(tile, lane);
         return;
     }
 
-    var row: array<Row, TM>;
-    var mine: Row;
-    for (var i = 0u; i < TM; i++) {
-        if i % SG == 0u {
-            mine = a_row(min(m0 + i + lane, size.x - 1u));
-        }
-        row[i] = row_shuffle(mine, i % SG);
-    }
+    var row = tile_rows(m0, size.x - 1u, lane);
     var col: array<u32, TN>;
     for (var j = 0u; j < TN; j++) {
-        col[j] = b_col(min(n0 + j * SG, size.y - 1u));
+        col[j] = b_col(min(n0 + column(lane, j), size.y - 1u));
     }
 
     var acc: array<mat4x4<f32>, RM * RN>;
@@ -84,23 +79,5 @@ fn main(
         }
     }
 
-    // Copied once, so that one store site, in a loop, serves all: the accumulators themselves must stay in registers.
-    var out: array<f32, TM * TN>;
-    for (var i = 0u; i < TM; i++) {
-        for (var j = 0u; j < TN; j++) {
-            out[i * TN + j] = acc[(i / 4u) * RN + j / 4u][i % 4u][j % 4u];
-        }
-    }
-    for (var i = 0u; i < TM; i++) {
-        if m0 + i >= size.x {
-            break;
-        }
-        let r = y_row(m0 + i);
-        for (var j = 0u; j < TN; j++) {
-            let n = n0 + j * SG;
-            if n < size.y {
-                y_store(r + n, out[i * TN + j]);
-            }
-        }
-    }
+    store_tile(acc, m0, n0, size, lane);
 }

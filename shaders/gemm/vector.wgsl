@@ -9,7 +9,9 @@
 // once. Correct only where every subgroup has exactly SG invocations: lowering checks the adapter's smallest and largest size.
 
 #import "lib/grid.wgsl"
+#import "gemm/rows.wgsl"
 #import "gemm/spare.wgsl"
+#import "gemm/store.wgsl"
 
 // The subgroup size of the adapter; even.
 const SG: u32 = 8u; // spec
@@ -19,8 +21,8 @@ const RN: u32 = 2u; // spec
 const TM: u32 = 4u * RM;
 const TN: u32 = 4u * RN;
 
-fn row_shuffle(r: Row, lane: u32) -> Row {
-    return Row(subgroupShuffle(r.y, lane), subgroupShuffle(r.x, lane), subgroupShuffle(r.a, lane));
+fn column(lane: u32, j: u32) -> u32 {
+    return b_first(lane, j / 4u) + j % 4u;
 }
 
 @compute @workgroup_size(SG)
@@ -39,14 +41,7 @@ fn main(
         return;
     }
 
-    var row: array<Row, TM>;
-    var mine: Row;
-    for (var i = 0u; i < TM; i++) {
-        if i % SG == 0u {
-            mine = a_row(min(m0 + i + lane, size.x - 1u));
-        }
-        row[i] = row_shuffle(mine, i % SG);
-    }
+    var row = tile_rows(m0, size.x - 1u, lane);
     var col: array<u32, RN>;
     for (var j = 0u; j < RN; j++) {
         col[j] = b_col(min(n0 + b_first(lane, j), size.y - 4u));
@@ -84,23 +79,5 @@ fn main(
         }
     }
 
-    // Copied once, so that one store site, in a loop, serves all: the accumulators themselves must stay in registers.
-    var out: array<f32, TM * TN>;
-    for (var i = 0u; i < TM; i++) {
-        for (var j = 0u; j < TN; j++) {
-            out[i * TN + j] = acc[(i / 4u) * RN + j / 4u][i % 4u][j % 4u];
-        }
-    }
-    for (var i = 0u; i < TM; i++) {
-        if m0 + i >= size.x {
-            break;
-        }
-        let r = y_row(m0 + i);
-        for (var j = 0u; j < TN; j++) {
-            let n = n0 + b_first(lane, j / 4u) + j % 4u;
-            if n < size.y {
-                y_store(r + n, out[i * TN + j]);
-            }
-        }
-    }
+    store_tile(acc, m0, n0, size, lane);
 }

@@ -52,7 +52,7 @@ impl Chains {
     /// Joins each live pointwise node with those whose values it reads, where they can wait for it.
     pub fn find(graph: &Graph, roots: &[Value], live: &[bool]) -> Self {
         let readers = readers(graph, live);
-        let root = |i: usize| roots.iter().any(|&v| base(graph, v) == i);
+        let root = |i: usize| roots.iter().any(|&v| graph.base(v) == i);
         let mut groups: Vec<(Vec<usize>, usize)> = vec![]; // members, and how many updates came before
         let mut of: Vec<Option<usize>> = vec![None; live.len()];
         let mut updates = 0;
@@ -63,7 +63,7 @@ impl Chains {
             if op.pointwise().is_none() {
                 continue;
             }
-            let mut wanted: Vec<usize> = node.inputs.iter().filter_map(|&v| of[base(graph, v)]).collect();
+            let mut wanted: Vec<usize> = node.inputs.iter().filter_map(|&v| of[graph.base(v)]).collect();
             wanted.sort_unstable();
             wanted.dedup();
             let fits = |group: &usize| {
@@ -120,22 +120,13 @@ fn first_that_cannot_wait(
     wanted.iter().position(|group| !waits(group)).or_else(|| (total >= LONGEST).then(|| wanted.len() - 1))
 }
 
-/// The node whose storage `value` is.
-fn base(graph: &Graph, value: Value) -> usize {
-    let node = graph.node(value);
-    match node.op() {
-        Some(op) if op.alias() => base(graph, node.inputs[0]),
-        _ => value.index(),
-    }
-}
-
 /// The live nodes that read each node's storage.
 fn readers(graph: &Graph, live: &[bool]) -> Vec<Vec<usize>> {
     let mut readers = vec![vec![]; live.len()];
     for (i, node) in graph.nodes().iter().enumerate() {
         let alias = matches!(&node.def, Def::Apply(op) if op.alias());
         for &v in node.inputs.iter().filter(|_| live[i] && !alias) {
-            readers[base(graph, v)].push(i);
+            readers[graph.base(v)].push(i);
         }
     }
     readers
@@ -147,7 +138,7 @@ impl Chain {
         for &i in members {
             let node = &graph.nodes()[i];
             let Some(f) = node.op().and_then(|op| op.pointwise()) else { continue };
-            let arg = |&v: &Value| match links.iter().position(|link| link.node == base(graph, v)) {
+            let arg = |&v: &Value| match links.iter().position(|link| link.node == graph.base(v)) {
                 Some(link) => Arg::Link(link),
                 None => Arg::Read(v, Access::of(&graph.ty(v).shape, &node.ty.shape)),
             };

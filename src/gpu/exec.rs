@@ -128,7 +128,7 @@ impl GpuExecutable {
     }
 
     /// Submits what is queued. Waits only where several submissions or four sets of figures are under way already, and
-    /// once, for the second run is timed to choose how much one submission may hold.
+    /// once, for the second submission is timed to choose how much one submission may hold.
     ///
     /// # Errors
     /// What the device reported so far: [`Error::DeviceLost`], [`Error::OutOfMemory`], [`Error::Gpu`].
@@ -172,9 +172,7 @@ impl GpuExecutable {
         let (piece, mut room, mut at) = (self.piece(), self.piece(), 0);
         let mut encoder = self.gpu.inner.device.create_command_encoder(&Default::default());
         for run in runs {
-            for (copy, rows) in run.copies.iter().zip(rows.into_iter().cycle()) {
-                encoder.copy_buffer_to_buffer(rows, copy.from, self.buffer(&copy.to)?, 0, copy.bytes);
-            }
+            self.copy_inputs(&mut encoder, run, rows)?;
             let mut rest = self.steps.as_slice();
             while !rest.is_empty() {
                 if room == 0 {
@@ -239,10 +237,16 @@ impl GpuExecutable {
         self.queue.push(None);
         let (runs, rows) = self.queue.take(&self.gpu)?;
         let mut encoder = self.gpu.inner.device.create_command_encoder(&Default::default());
-        for (copy, rows) in runs.iter().flat_map(|run| &run.copies).zip(rows.iter().cycle()) {
+        runs.iter().try_for_each(|run| self.copy_inputs(&mut encoder, run, rows.as_ref()))?;
+        self.gpu.submit(Some(encoder.finish())).map(drop)
+    }
+
+    /// Puts the small inputs of `run`, which wait in `rows`, in place.
+    fn copy_inputs(&self, encoder: &mut wgpu::CommandEncoder, run: &Run, rows: Option<&wgpu::Buffer>) -> Result<()> {
+        for (copy, rows) in run.copies.iter().zip(rows.into_iter().cycle()) {
             encoder.copy_buffer_to_buffer(rows, copy.from, self.buffer(&copy.to)?, 0, copy.bytes);
         }
-        self.gpu.submit(Some(encoder.finish())).map(drop)
+        Ok(())
     }
 
     /// The bytes of `place` after all runs submitted so far (a multiple of 4). Waits for the device.

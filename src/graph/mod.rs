@@ -139,6 +139,14 @@ impl Graph {
     pub fn node(&self, value: Value) -> &Node {
         &self.nodes[value.index()]
     }
+    /// The node whose storage `value` is: aliases (reshapes) are looked through.
+    pub fn base(&self, value: Value) -> usize {
+        let node = self.node(value);
+        match node.op() {
+            Some(op) if op.alias() => self.base(node.inputs[0]),
+            _ => value.index(),
+        }
+    }
     /// The type of `value`.
     pub fn ty(&self, value: Value) -> &TensorType {
         &self.nodes[value.index()].ty

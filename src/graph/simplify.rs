@@ -4,9 +4,10 @@
 
 use super::{Graph, Value};
 use crate::error::Result;
-use crate::ops::pointwise::arithmetic::{AFFINE, FULL, IDENTITY};
+use crate::ops::pointwise::arithmetic::{ADD, AFFINE, FULL, IDENTITY, MUL};
 use crate::ops::pointwise::{Function, Map};
 use crate::tensor::{DType, Shape};
+use std::ptr;
 
 /// A tensor that holds one number everywhere.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,9 +73,10 @@ impl Graph {
             return self.full(shape.clone(), value[0]).map(Some);
         }
         let other = |k: usize| Some((inputs[1 - k], constant(k)?));
-        let found = match function.name {
-            "mul" => other(0).or_else(|| other(1)).map(|(x, c)| (x, [c, 0.0])),
-            "add" => other(0).or_else(|| other(1)).map(|(x, c)| (x, [1.0, c])),
+        let either = || other(0).or_else(|| other(1));
+        let found = match function {
+            f if ptr::eq(f, &MUL) => either().map(|(x, c)| (x, [c, 0.0])),
+            f if ptr::eq(f, &ADD) => either().map(|(x, c)| (x, [1.0, c])),
             _ => None,
         };
         let Some((x, [a, b])) = found.filter(|(x, _)| self.shape(*x) == shape) else { return Ok(None) };
@@ -127,8 +129,8 @@ impl Graph {
         let within = match node.op() {
             Some(op) if op.alias() => self.splat(node.inputs[0]),
             Some(op) => match op.pointwise() {
-                Some(f) if f.function.name == FULL.name => Some(Splat::Constant(f.attrs[0])),
-                Some(f) if f.function.name == IDENTITY.name => self.splat(node.inputs[0]),
+                Some(f) if ptr::eq(f.function, &FULL) => Some(Splat::Constant(f.attrs[0])),
+                Some(f) if ptr::eq(f.function, &IDENTITY) => self.splat(node.inputs[0]),
                 _ => None,
             },
             None => None,

@@ -156,7 +156,7 @@ impl<'a> Lowerer<'a> {
         let compared = g.compared();
         let mut this =
             Self { g, layout, options, homes, lives, names, halves, copies, roots: vec![], compared, direct };
-        this.roots = roots.iter().map(|&v| this.base(v)).collect();
+        this.roots = roots.iter().map(|&v| g.base(v)).collect();
         this
     }
 
@@ -250,22 +250,13 @@ fn epilogue(acc: f32, i: u32) -> f32 { return x[i]; }";
         Ok(())
     }
 
-    /// The node whose storage `v` is.
-    fn base(&self, v: Value) -> usize {
-        let mut i = v.index();
-        while self.g.nodes()[i].op().is_some_and(|op| op.alias()) {
-            i = self.g.nodes()[i].inputs[0].index();
-        }
-        i
-    }
-
     /// A computed gradient stored once goes straight to its arena range instead of being copied there. One that is stored
     /// for several parameters is copied to each: a copy from arena to arena would read and write one buffer.
     fn direct_grads(&mut self) {
         let mut stored: HashMap<usize, Vec<&String>> = HashMap::new();
         for node in self.g.nodes() {
             if let Def::StoreGrad { param } = &node.def {
-                stored.entry(self.base(node.inputs[0])).or_default().push(param);
+                stored.entry(self.g.base(node.inputs[0])).or_default().push(param);
             }
         }
         let computed = |base: usize| self.g.nodes()[base].op().is_some_and(|op| op.updates() == 0);
@@ -277,7 +268,7 @@ fn epilogue(acc: f32, i: u32) -> f32 { return x[i]; }";
 
     /// Notes that `v` is read at `step`.
     fn touch(&mut self, v: Value, step: usize) {
-        if let Some(Home::Tensor(t)) = self.homes.get(&self.base(v)) {
+        if let Some(Home::Tensor(t)) = self.homes.get(&self.g.base(v)) {
             self.lives[*t].last = self.lives[*t].last.max(step);
         }
     }
@@ -301,7 +292,7 @@ fn epilogue(acc: f32, i: u32) -> f32 { return x[i]; }";
             if self.homes.contains_key(&out) {
                 continue;
             }
-            let clash = reads.iter().any(|&v| in_grads(self.homes.get(&self.base(v))));
+            let clash = reads.iter().any(|&v| in_grads(self.homes.get(&self.g.base(v))));
             let direct = self.direct.get(&out).filter(|_| !clash).cloned();
             let ty = self.g.ty(value).clone();
             let half = self.narrow_output(step, value);
@@ -330,7 +321,7 @@ fn epilogue(acc: f32, i: u32) -> f32 { return x[i]; }";
     }
 
     fn place(&self, v: Value, slots: &[usize]) -> Result<Place> {
-        match self.homes.get(&self.base(v)) {
+        match self.homes.get(&self.g.base(v)) {
             Some(Home::Fixed(place)) => Ok(place.clone()),
             Some(Home::Tensor(t)) => Ok(self.tensor_place(*t, slots)),
             None => Err(Error::Graph(format!("{} is read but never computed", self.g.label(v)))),
@@ -339,7 +330,7 @@ fn epilogue(acc: f32, i: u32) -> f32 { return x[i]; }";
 
     /// Where `v` is, and whether in two bytes an element.
     fn bound(&self, v: Value, slots: &[usize]) -> Result<Bound> {
-        let half = matches!(self.homes.get(&self.base(v)), Some(Home::Tensor(t)) if self.halves[*t]);
+        let half = matches!(self.homes.get(&self.g.base(v)), Some(Home::Tensor(t)) if self.halves[*t]);
         Ok(Bound { place: self.place(v, slots)?, half })
     }
 

@@ -141,7 +141,7 @@ impl Tile {
         }
     }
 
-    /// Whether the right operand is fetched by fours.
+    /// Whether the right operand is fetched by fours or eights.
     pub fn vector(&self) -> bool {
         self.core == Core::Vector
     }

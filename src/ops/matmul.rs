@@ -71,6 +71,8 @@ struct Sizes {
     n: usize,
     a: [usize; 2],
     b: [usize; 2],
+    /// Whether column sums of b may go along: where it is a short matrix as it lies, for each sum is one invocation's.
+    sums: bool,
 }
 
 impl Matmul {
@@ -91,11 +93,10 @@ impl Matmul {
             n,
             a: if self.ta { [1, m] } else { [k, 1] },
             b: if self.tb { [1, k] } else { [n, 1] },
+            sums: b.shape.rank() == 2 && !self.tb && k <= 1024,
         }
     }
-}
 
-impl Matmul {
     /// The products by parts of `k`.
     fn products(&self, s: &Sizes, k: usize) -> Products {
         let left = match self.ta {
@@ -105,6 +106,38 @@ impl Matmul {
         };
         let right = if self.tb { Right::Columns } else { Right::rows(s.n) };
         Products { size: [s.m, s.n], depth: s.batch as u64, left, right, deep: [!self.ta, self.tb] }
+    }
+
+    fn launch(s: &Sizes, params: &MatmulParams, tile: &Tile, [b, out]: [Bind; 2], depth: usize) -> Launch {
+        let launch = Launch::new("matmul", params, &[Bind::In(0), b, out], tile.groups([s.m, s.n]));
+        tile.schedule(launch.depth(depth as u32).spare(s.sums.then(|| tile.spare(s.k, s.n))))
+    }
+
+    /// The parts of k as a batch of products whose sum is the result.
+    fn split(&self, s: &Sizes, params: &MatmulParams, splits: usize, caps: &Caps) -> Lowering {
+        let k = params.k / splits as u32;
+        let tile = gemm::tiles(&self.products(s, k as usize), caps)[0];
+        let part = MatmulParams { k, a_batch: k * params.a_col, b_batch: k * params.b_row, ..*params };
+        let product = Self::launch(s, &part, &tile, [Bind::In(1), Bind::Scratch(0)], splits);
+        let passes = vec![product, split_sum(s.m * s.n, splits)];
+        Lowering { name: "split", passes, scratch: vec![TensorType::f32([splits * s.m * s.n])] }
+    }
+
+    /// A transposed b turned first, so that its columns are side by side: pays where fetches are dear.
+    fn turned(&self, s: &Sizes, params: &MatmulParams, caps: &Caps) -> Vec<Lowering> {
+        let turn = if self.tb && caps.software && s.batch == 1 { permute::turn(1, [1, s.n, s.k], caps) } else { None };
+        let Some(turn) = turn else { return vec![] };
+        let params = MatmulParams { b_row: params.n, b_col: 1, ..*params };
+        let lowering = |tile: &Tile| {
+            let product = Self::launch(s, &params, tile, [Bind::Scratch(0), Bind::Out], 1);
+            Lowering {
+                name: tile.name,
+                passes: vec![turn.clone(), product.chain(ChainSlot::Epilogue)],
+                scratch: vec![TensorType::f32([s.k * s.n])],
+            }
+        };
+        let products = Products { right: Right::rows(s.n), deep: [!self.ta, false], ..self.products(s, s.k) };
+        gemm::tiles(&products, caps).iter().filter(|tile| tile.vector()).map(lowering).collect()
     }
 }
 
@@ -167,44 +200,20 @@ impl Op for Matmul {
             b_row: s.b[0] as u32,
             b_col: s.b[1] as u32,
         };
-        let launch = |params: &MatmulParams, tile: &Tile, out: Bind, depth: usize| {
-            let launch = Launch::new("matmul", params, &[Bind::In(0), Bind::In(1), out], tile.groups([s.m, s.n]));
-            let sums = self.takes_column_sums(inputs).then(|| tile.spare(s.k, s.n));
-            tile.schedule(launch.depth(depth as u32).spare(sums))
-        };
         let products = self.products(&s, s.k);
         let tiles = gemm::tiles(&products, caps);
         let whole = |tile: &Tile| {
-            Lowering::single(tile.name, launch(&params, tile, Bind::Out, s.batch).chain(ChainSlot::Epilogue))
+            let launch = Self::launch(&s, &params, tile, [Bind::In(1), Bind::Out], s.batch);
+            Lowering::single(tile.name, launch.chain(ChainSlot::Epilogue))
         };
         let mut variants: Vec<Lowering> = tiles.iter().map(whole).collect();
         let splits = splits(&s, tiles[0].groups([s.m, s.n]), caps);
         if splits > 1 {
-            // The parts of k are a batch of products whose sum is the result.
-            let k = params.k / splits as u32;
-            let tile = gemm::tiles(&self.products(&s, k as usize), caps)[0];
-            let part = MatmulParams { k, a_batch: k * params.a_col, b_batch: k * params.b_row, ..params };
-            let passes = vec![launch(&part, &tile, Bind::Scratch(0), splits), split_sum(s.m * s.n, splits)];
-            let split = Lowering { name: "split", passes, scratch: vec![TensorType::f32([splits * s.m * s.n])] };
-            variants.insert(0, split);
-        } else if let (true, true, 1, Some(turn)) =
-            (self.tb, caps.software, s.batch, permute::turn(1, [1, s.n, s.k], caps))
-        {
-            // Turned first, b has its columns side by side; for few rows that is not worth a pass.
-            let params = MatmulParams { b_row: params.n, b_col: 1, ..params };
-            let lowering = |tile: &Tile| {
-                let binds = [Bind::In(0), Bind::Scratch(0), Bind::Out];
-                let product = Launch::new("matmul", &params, &binds, tile.groups([s.m, s.n]));
-                Lowering {
-                    name: tile.name,
-                    passes: vec![turn.clone(), tile.schedule(product).chain(ChainSlot::Epilogue)],
-                    scratch: vec![TensorType::f32([s.k * s.n])],
-                }
-            };
-            let products = Products { right: Right::rows(s.n), deep: [!self.ta, false], ..products };
-            let tiles = gemm::tiles(&products, caps);
+            variants.insert(0, self.split(&s, &params, splits, caps));
+        } else {
+            // For few rows turning is not worth a pass.
             let at = if s.m >= 256 { 0 } else { variants.len() };
-            variants.splice(at..at, tiles.iter().filter(|tile| tile.vector()).map(lowering));
+            variants.splice(at..at, self.turned(&s, &params, caps));
         }
         variants
     }
@@ -216,9 +225,8 @@ impl Op for Matmul {
     fn takes_epilogue(&self) -> bool {
         true
     }
-    /// Where it is short: each sum is one invocation's.
     fn takes_column_sums(&self, inputs: &[TensorType]) -> bool {
-        inputs[1].shape.rank() == 2 && !self.tb && inputs[1].dims()[0] <= 1024
+        self.sizes(&inputs[0], &inputs[1]).sums
     }
     fn sums_products(&self) -> bool {
         true

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 pub mod checks;
+pub mod devices;
 pub mod models;
 pub mod whole;
 

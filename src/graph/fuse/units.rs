@@ -127,11 +127,7 @@ impl<'a> Units<'a> {
     }
     /// The node whose storage `v` is.
     pub fn base(&self, v: Value) -> usize {
-        let mut i = v.index();
-        while self.is_alias(i) {
-            i = self.g.nodes()[i].inputs[0].index();
-        }
-        i
+        self.g.base(v)
     }
     /// The nodes that `i` reads, aliases looked through.
     pub fn inputs(&self, i: usize) -> impl Iterator<Item = usize> + '_ {

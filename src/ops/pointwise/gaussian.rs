@@ -1,7 +1,7 @@
 //! The VAE's own element-wise mathematics: reparameterization, divergences, log likelihoods. Each is one element's
 //! share in nats; sums over axes make them per example.
 
-use super::activation::softplus;
+use super::activation::{sigmoid, softplus};
 use super::{function, no_second_derivative};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
@@ -64,11 +64,7 @@ BERNOULLI_LOG_PROB = "bernoulli_log_prob"(logits, x), 22, x * logits - softplus(
     _ => g.mul(at.dout, at.inputs[0]).map(Some),
 });
 function!(/// (x − sigmoid(l))·d.
-    BERNOULLI_LOG_PROB_GRAD = "bernoulli_log_prob_grad"(logits, x, d), 12, {
-        let e = (-logits.abs()).exp();
-        let s = T::ONE / (T::ONE + e);
-        (x - if logits >= T::ZERO { s } else { e * s }) * d
-    }, no_second_derivative);
+    BERNOULLI_LOG_PROB_GRAD = "bernoulli_log_prob_grad"(logits, x, d), 12, (x - sigmoid(logits)) * d, no_second_derivative);
 function!(/// ln N(x; μ, σ²) = −½(ln 2π + logσ² + (x − μ)²/σ²).
 NORMAL_LOG_PROB = "normal_log_prob"(x, mu, logvar), 14, {
     let d = x - mu;

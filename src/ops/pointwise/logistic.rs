@@ -3,7 +3,7 @@
 //! With a = (x − μ)/s and h = δ/2s, half a bin, the middle bins have σ(a + h) − σ(a − h) = sinh h / (cosh h + cosh a); the
 //! first and the last one take the tails.
 
-use super::activation::softplus;
+use super::activation::{sigmoid, softplus};
 use super::{function, no_second_derivative};
 use crate::cpu::Real;
 use crate::error::{Error, Result};
@@ -37,12 +37,6 @@ fn log_prob<T: Real>(x: T, mu: T, logscale: T, bins: T) -> T {
     }
     let ([_, cosh_h], [_, cosh_a], largest) = hyperbolic(a, h);
     h - largest + (-(T::of(-2.0) * h).exp_m1()).ln() - (cosh_h + cosh_a).ln()
-}
-
-fn sigmoid<T: Real>(x: T) -> T {
-    let e = (-x.abs()).exp();
-    let s = T::ONE / (T::ONE + e);
-    if x >= T::ZERO { s } else { e * s }
 }
 
 /// The derivatives by a and by h, the latter times h.
