@@ -55,6 +55,7 @@ fn table() -> Vec<Row> {
         row!("ema": optimizer::EmaParams { len, momentum }),
         row!("embed": slice::EmbedParams { len, row, start, size }),
         row!("gather": gather::GatherParams { len, row, last }),
+        row!("gather_u32": gather::GatherParams { len, row, last }),
         row!("gather_u8": gather::GatherU8Params { len, row, last, scale, shift }),
         row!("loss_scale": loss_scale::LossScaleParams { sums, every, least, most }),
         row!("matmul": matmul::MatmulParams { m, n, k, a_batch, a_row, a_col, b_batch, b_row, b_col }),

@@ -207,9 +207,11 @@ impl<T: Scalar> Interpreter<T> {
             match &mut out {
                 Buffer::Real(out) => T::eval(op.as_ref(), &views, &mut out[..len]),
                 Buffer::U32(out) => {
-                    let mut whole = vec![T::ZERO; len];
-                    T::eval(op.as_ref(), &views, &mut whole);
-                    out.iter_mut().zip(whole).for_each(|(o, w)| *o = w.f64() as u32);
+                    if !T::words(op.as_ref(), &views, &mut out[..len]) {
+                        let mut whole = vec![T::ZERO; len];
+                        T::eval(op.as_ref(), &views, &mut whole);
+                        out.iter_mut().zip(whole).for_each(|(o, w)| *o = w.f64() as u32);
+                    }
                 }
                 Buffer::U8(_) => {}
             }

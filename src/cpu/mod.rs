@@ -74,6 +74,12 @@ pub trait Reference {
     /// Computes `out` from `inputs`.
     fn reference<T: Real>(&self, inputs: &[View<'_, T>], out: &mut [T]);
 
+    /// The same for an op whose output is indices, exact also beyond what `T` can count. Answers `false`, and writes nothing,
+    /// where [`Reference::reference`] will do.
+    fn words<T: Real>(&self, _inputs: &[View<'_, T>], _out: &mut [u32]) -> bool {
+        false
+    }
+
     /// The same in place, for an op that updates leading inputs: `leaves` are their elements, `inputs` the other inputs.
     /// Answers `false`, and changes nothing, where the op has no such way.
     fn update<T: Real>(&self, _leaves: &mut [&mut [T]], _inputs: &[View<'_, T>]) -> bool {
@@ -87,6 +93,10 @@ pub trait Evaluate {
     fn eval32(&self, inputs: &[View<'_, f32>], out: &mut [f32]);
     /// In f64.
     fn eval64(&self, inputs: &[View<'_, f64>], out: &mut [f64]);
+    /// [`Reference::words`] beside f32.
+    fn words32(&self, inputs: &[View<'_, f32>], out: &mut [u32]) -> bool;
+    /// [`Reference::words`] beside f64.
+    fn words64(&self, inputs: &[View<'_, f64>], out: &mut [u32]) -> bool;
     /// [`Reference::update`] in f32.
     fn update32(&self, leaves: &mut [&mut [f32]], inputs: &[View<'_, f32>]) -> bool;
     /// [`Reference::update`] in f64.
@@ -100,6 +110,12 @@ impl<O: Reference> Evaluate for O {
     fn eval64(&self, inputs: &[View<'_, f64>], out: &mut [f64]) {
         self.reference(inputs, out);
     }
+    fn words32(&self, inputs: &[View<'_, f32>], out: &mut [u32]) -> bool {
+        self.words(inputs, out)
+    }
+    fn words64(&self, inputs: &[View<'_, f64>], out: &mut [u32]) -> bool {
+        self.words(inputs, out)
+    }
     fn update32(&self, leaves: &mut [&mut [f32]], inputs: &[View<'_, f32>]) -> bool {
         self.update(leaves, inputs)
     }
@@ -112,12 +128,17 @@ impl<O: Reference> Evaluate for O {
 pub trait Scalar: Real {
     /// Runs the reference of `op` in this type.
     fn eval(op: &dyn crate::ops::Op, inputs: &[View<'_, Self>], out: &mut [Self]);
+    /// Runs the reference in whole numbers of `op`, if it has one.
+    fn words(op: &dyn crate::ops::Op, inputs: &[View<'_, Self>], out: &mut [u32]) -> bool;
     /// Runs the in-place reference of `op` in this type, if it has one.
     fn update(op: &dyn crate::ops::Op, leaves: &mut [&mut [Self]], inputs: &[View<'_, Self>]) -> bool;
 }
 impl Scalar for f32 {
     fn eval(op: &dyn crate::ops::Op, inputs: &[View<'_, f32>], out: &mut [f32]) {
         op.eval32(inputs, out);
+    }
+    fn words(op: &dyn crate::ops::Op, inputs: &[View<'_, f32>], out: &mut [u32]) -> bool {
+        op.words32(inputs, out)
     }
     fn update(op: &dyn crate::ops::Op, leaves: &mut [&mut [f32]], inputs: &[View<'_, f32>]) -> bool {
         op.update32(leaves, inputs)
@@ -126,6 +147,9 @@ impl Scalar for f32 {
 impl Scalar for f64 {
     fn eval(op: &dyn crate::ops::Op, inputs: &[View<'_, f64>], out: &mut [f64]) {
         op.eval64(inputs, out);
+    }
+    fn words(op: &dyn crate::ops::Op, inputs: &[View<'_, f64>], out: &mut [u32]) -> bool {
+        op.words64(inputs, out)
     }
     fn update(op: &dyn crate::ops::Op, leaves: &mut [&mut [f64]], inputs: &[View<'_, f64>]) -> bool {
         op.update64(leaves, inputs)

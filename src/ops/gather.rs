@@ -1,11 +1,11 @@
 //! Gather: rows of a table by index, and dequantization of bytes on the way: a batch from a data set that lives on the device.
 //!
 //! y[b, …] = x[i_b, …], for a table of bytes scale · x + shift. An index past the table reads its last row, in kernels and
-//! reference alike; whoever writes the indices checks them. The gradient with respect to an F32 table (an embedding) would
-//! need a scatter and is refused.
+//! reference alike; whoever writes the indices checks them. Rows of indices (labels, tokens) stay indices. The gradient with
+//! respect to an F32 table (an embedding) would need a scatter and is refused.
 
 use super::view::{divide, elementwise};
-use super::{Bind, Cost, Lowering, Op, Vjp};
+use super::{Bind, Cost, Launch, Lowering, Op, Vjp};
 use crate::cpu::{Real, Reference, View};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
@@ -14,7 +14,7 @@ use crate::tensor::{DType, TensorType};
 use crate::testing::{ErrorCase, Gen, OpCase, Tol};
 use rayon::prelude::*;
 
-/// Rows of an F32 table `[rows, …]` by U32 indices `[batch]`.
+/// Rows of an F32 or U32 table `[rows, …]` by U32 indices `[batch]`.
 #[derive(Clone, Debug)]
 pub struct Gather;
 
@@ -27,7 +27,7 @@ pub struct GatherU8 {
     pub shift: f32,
 }
 
-/// The parameters of `shaders/gather.wgsl`.
+/// The parameters of `shaders/gather.wgsl` and `shaders/gather_u32.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct GatherParams {
@@ -61,12 +61,13 @@ pub struct GatherU8Params {
 
 const BINDS: [Bind; 3] = [Bind::In(0), Bind::In(1), Bind::Out];
 
-fn infer(op: &str, dtype: DType, inputs: &[TensorType]) -> Result<TensorType> {
+/// The output's type but for its element type.
+fn infer(op: &str, dtypes: &[DType], rank: usize, inputs: &[TensorType]) -> Result<TensorType> {
     let [table, indices] = inputs else {
         return Err(Error::shape(op, format!("takes a table and indices, was given {} tensors", inputs.len())));
     };
-    if table.dtype != dtype || table.shape.rank() < 2 || table.is_empty() {
-        return Err(Error::shape(op, format!("takes a {dtype:?} table of rows, not {table}")));
+    if !dtypes.contains(&table.dtype) || table.shape.rank() < rank || table.is_empty() {
+        return Err(Error::shape(op, format!("takes a table of rows of {dtypes:?}, not {table}")));
     }
     if u32::try_from(table.len()).is_err() {
         return Err(Error::shape(op, format!("{table} has 2³² elements or more; split it")));
@@ -98,7 +99,8 @@ impl Op for Gather {
         "gather"
     }
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType> {
-        infer("gather", DType::F32, inputs)
+        let out = infer("gather", &[DType::F32, DType::U32], 1, inputs)?;
+        Ok(TensorType { dtype: inputs[0].dtype, ..out })
     }
     fn vjp(&self, g: &mut Graph, at: &Vjp<'_>) -> Result<Vec<Option<Value>>> {
         match at.need[0] {
@@ -113,10 +115,11 @@ impl Op for Gather {
             last: inputs[0].dims()[0] as u32 - 1,
             pad: 0,
         };
-        vec![Lowering::single(
-            "rows",
-            elementwise("gather", &params, &BINDS, out.len()).spec("DIVIDE", divide(&[params.row as usize], out.len())),
-        )]
+        let launch = match out.dtype {
+            DType::U32 => Launch::elements("gather_u32", &params, &BINDS, out.len()),
+            _ => elementwise("gather", &params, &BINDS, out.len()),
+        };
+        vec![Lowering::single("rows", launch.spec("DIVIDE", divide(&[params.row as usize], out.len())))]
     }
     fn cost(&self, inputs: &[TensorType], out: &TensorType) -> Cost {
         cost(inputs, out, 4)
@@ -131,7 +134,17 @@ impl Op for Gather {
 
 impl Reference for Gather {
     fn reference<T: Real>(&self, inputs: &[View<'_, T>], out: &mut [T]) {
-        rows(inputs[0].real(), inputs[1].u32(), out, |out, x| out.copy_from_slice(x));
+        let (table, indices) = (inputs[0], inputs[1].u32());
+        match table.ty.dtype {
+            DType::U32 => rows(table.u32(), indices, out, |out, x| {
+                out.iter_mut().zip(x).for_each(|(y, &x)| *y = T::of(x.into()));
+            }),
+            _ => rows(table.real(), indices, out, |out, x| out.copy_from_slice(x)),
+        }
+    }
+    fn words<T: Real>(&self, inputs: &[View<'_, T>], out: &mut [u32]) -> bool {
+        rows(inputs[0].u32(), inputs[1].u32(), out, |out, x| out.copy_from_slice(x));
+        true
     }
 }
 
@@ -144,7 +157,7 @@ impl Op for GatherU8 {
             let message = format!("scale {} and shift {} must be finite", self.scale, self.shift);
             return Err(Error::shape("gather_u8", message));
         }
-        infer("gather_u8", DType::U8, inputs)
+        infer("gather_u8", &[DType::U8], 2, inputs)
     }
     fn vjp(&self, _: &mut Graph, _: &Vjp<'_>) -> Result<Vec<Option<Value>>> {
         Ok(vec![None, None])
@@ -182,7 +195,8 @@ impl Reference for GatherU8 {
 }
 
 impl Graph {
-    /// Rows of an F32 `table [rows, …]` by U32 `indices [batch]`: `[batch, …]`. Not differentiable.
+    /// Rows of an F32 or U32 `table [rows, …]` by U32 `indices [batch]`: `[batch, …]` of the table's elements. Not
+    /// differentiable.
     pub fn gather(&mut self, table: Value, indices: Value) -> Result<Value> {
         self.apply(Gather, &[table, indices])
     }
@@ -207,6 +221,14 @@ fn floats(table: &[usize], indices: Vec<u32>) -> OpCase {
     OpCase::new(name, Gather, inputs).tol(Tol::EXACT).no_grad("the table is data")
 }
 
+fn words(table: &[usize], indices: Vec<u32>) -> OpCase {
+    let name = format!("u32 {table:?}, {} rows", indices.len());
+    let inputs = [Gen::Index(table.into(), u32::MAX), Gen::Words([indices.len()].into(), indices)];
+    // The harness compares words as f32.
+    let tol = Tol { rel: 5.97e-8, ..Tol::EXACT };
+    OpCase::new(name, Gather, inputs).tol(tol).no_grad("indices have no gradient")
+}
+
 pub(super) fn cases() -> Vec<OpCase> {
     const UNIT: f32 = 1.0 / 255.0;
     vec![
@@ -221,6 +243,11 @@ pub(super) fn cases() -> Vec<OpCase> {
         floats(&[7, 65], vec![6, 0, 6, 3, 1]),
         floats(&[5, 2, 3, 7], vec![4, 2]),
         floats(&[5, 3], vec![5, u32::MAX, 4, 2]),
+        floats(&[131], vec![130, 0, 77, 131]),
+        words(&[1], vec![0]),
+        words(&[131], vec![130, 0, 77, 131]),
+        words(&[67, 13], vec![66, 0, 13, 66, 1, u32::MAX, 7]),
+        words(&[5, 3, 2], vec![4, 2]),
     ]
 }
 
@@ -228,15 +255,15 @@ pub(super) fn errors() -> Vec<ErrorCase> {
     let op = || GatherU8 { scale: 1.0, shift: 0.0 };
     let (u8s, f32s, indices) = (TensorType::u8([3, 4]), TensorType::f32([3, 4]), TensorType::u32([2]));
     vec![
-        ErrorCase::new(op(), [f32s.clone(), indices.clone()], "takes a U8 table"),
-        ErrorCase::new(op(), [TensorType::u8([3]), indices.clone()], "takes a U8 table of rows"),
+        ErrorCase::new(op(), [f32s.clone(), indices.clone()], "table of rows of [U8]"),
+        ErrorCase::new(op(), [TensorType::u8([3]), indices.clone()], "table of rows of [U8]"),
         ErrorCase::new(op(), [TensorType::u8([1 << 20, 1 << 12]), indices.clone()], "split it"),
         ErrorCase::new(op(), [u8s.clone(), TensorType::f32([2])], "U32 indices"),
         ErrorCase::new(op(), [u8s.clone(), TensorType::u32([2, 1])], "U32 indices"),
         ErrorCase::new(op(), [u8s.clone()], "was given 1"),
         ErrorCase::new(GatherU8 { scale: f32::NAN, shift: 0.0 }, [u8s.clone(), indices.clone()], "must be finite"),
-        ErrorCase::new(Gather, [u8s, indices.clone()], "takes a F32 table"),
-        ErrorCase::new(Gather, [TensorType::f32([0, 4]), indices], "takes a F32 table"),
+        ErrorCase::new(Gather, [u8s, indices.clone()], "table of rows of [F32, U32]"),
+        ErrorCase::new(Gather, [TensorType::f32([0, 4]), indices], "table of rows of [F32, U32]"),
         ErrorCase::new(Gather, [f32s, TensorType::u32([0])], "U32 indices"),
     ]
 }

@@ -60,7 +60,7 @@ fn lower_stored(case: &OpCase, index: usize, caps: &Caps, pad: u64, precision: P
         inputs.push(if half && float { graph.detach(value)? } else { value });
     }
     let mut value = graph.apply_arc(case.op.clone(), &inputs)?;
-    if half {
+    if half && out.dtype == DType::F32 {
         value = graph.detach(value)?;
     }
     let roots = match case.op.updates() {
