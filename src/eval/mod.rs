@@ -3,11 +3,21 @@
 
 mod attribute;
 mod check;
+mod collapse;
 mod disentangle;
 mod latent;
+mod likelihood;
+mod moments;
 mod neighbours;
+mod path;
+mod ranking;
 
 pub use attribute::{LinearProbe, attribute_vector};
+pub use collapse::{Pressure, Usage, latent_usage};
 pub use disentangle::{Dci, FactorKind, FactorVotes, Factors, dci, factor_vae_score, mig, sap};
-pub use latent::{active_units, mean_squared_error, variance_of_means};
+pub use latent::{Bins, active_units, histogram, mean_squared_error, variance_of_means};
+pub use likelihood::{ImportanceSampling, Likelihood, Values, bits_per_dimension};
+pub use moments::Moments;
 pub use neighbours::neighbour_accuracy;
+pub use path::{Path, code_values, interpolate, normal_quantile, normal_values, traverse};
+pub use ranking::{Confusion, Similarity, auroc, average_precision, classification_error, recall_at_k};
