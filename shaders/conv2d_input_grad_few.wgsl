@@ -17,7 +17,6 @@
 #import "lib/grid.wgsl"
 #import "lib/divide.wgsl"
 #import "lib/taps.wgsl"
-#import "few/ones.wgsl"
 
 // The subgroup size of the adapter.
 const SG: u32 = 8u; // spec
@@ -56,11 +55,12 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-// Bindings 1 and 2, dy and w: few/*.wgsl
+@group(0) @binding(1) var<storage, read> dy: array<f32>; // [batch, oh, ow, oc]
+@group(0) @binding(2) var<storage, read> w: array<f32>; // [kh, kw, c / groups, oc], or any layout the strides describe
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>; // [batch, h, w, c]
 
 var<private> acc: array<f32, TX * TN>;
-var<private> b: array<Part, TAPS * TN>;
+var<private> b: array<f32, TAPS * TN>;
 
 // A line of dy: where it begins, whether it exists, the column of position 0, the channel of a lane.
 struct Line {
@@ -77,12 +77,12 @@ fn position(u: u32, line: Line) {
     }
     let ox = line.first + u;
     let ok = line.exists && ox < p.ow;
-    let v = select(Part(), dy_at(select(0u, (line.row + ox) * p.oc + line.co, ok)), ok);
+    let v = select(0.0, dy[select(0u, (line.row + ox) * p.oc + line.co, ok)], ok);
     for (var j = 0u; j < TAPS; j++) {
         let i = u + j + 1u - TAPS;
         if i < TX {
             for (var n = 0u; n < TN; n++) {
-                acc[i * TN + n] += product(v, b[j * TN + n]);
+                acc[i * TN + n] += v * b[j * TN + n];
             }
         }
     }
@@ -129,15 +129,15 @@ fn main(
         let row_ok = oy < p.oh;
         let tap = (ty.k0 + t * ty.step) * p.kw + tx.k0;
         let row = (image * p.oh + select(0u, oy, row_ok)) * p.ow;
-        for (var co0 = 0u; co0 < og; co0 += SG * PART) {
-            let live = row_ok && co0 + lane * PART < og;
-            let co = group * og + min(co0 + lane * PART, og - PART);
+        for (var co0 = 0u; co0 < og; co0 += SG) {
+            let live = row_ok && co0 + lane < og;
+            let co = group * og + min(co0 + lane, og - 1u);
             for (var j = 0u; j < TAPS; j++) {
                 for (var n = 0u; n < TN; n++) {
                     let ci = min(n0 + n, cg - 1u);
                     let at = p.w_base + (tap + j * tx.step) * p.w_tap + ci * p.w_ci + co * p.w_co;
                     let ok = live && j < tx.count;
-                    b[j * TN + n] = select(Part(), w_at(select(0u, at, ok)), ok);
+                    b[j * TN + n] = select(0.0, w[select(0u, at, ok)], ok);
                 }
             }
             let line = Line(row, row_ok, tx.first + x0 - (TAPS - 1u), co);

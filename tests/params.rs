@@ -50,6 +50,7 @@ fn table() -> Vec<Row> {
         row!("concat": concat::ConcatParams { ends, len, row }),
         row!("conv2d": conv::Conv2dParams { batch, h, w, c, oh, ow, oc, kh, kw, stride_h, stride_w, pad_h, pad_w, dil_h, dil_w, groups, w_tap, w_ci, w_co }),
         row!("conv2d_input_grad": conv::InputGradParams { batch, h, w, c, oh, ow, oc, kh, kw, stride_h, stride_w, pad_h, pad_w, dil_h, dil_w, groups, w_tap, w_ci, w_co, step_h, step_w, back_h, back_w }),
+        row!("conv2d_input_grad_blocks": conv::BlocksParams { batch, h, w, c, oh, ow, oc, kh, kw, stride_h, stride_w, pad_h, pad_w, dil_h, dil_w, groups, w_tap, w_ci, w_co, w_base, lines, across }),
         row!("conv2d_input_grad_few": conv::FewChannelsParams { batch, h, w, c, oh, ow, oc, kh, kw, stride_h, stride_w, pad_h, pad_w, dil_h, dil_w, groups, w_tap, w_ci, w_co, step_h, step_w, back_h, back_w, w_base }),
         row!("conv2d_weight_grad": conv::WeightGradParams { batch, h, w, c, oh, ow, oc, kh, kw, stride_h, stride_w, pad_h, pad_w, dil_h, dil_w, groups, chunk }),
         row!("ema": optimizer::EmaParams { len, momentum }),

@@ -7,7 +7,7 @@ use crate::testing::{ErrorCase, Gen, OpCase, Tol};
 /// A geometry by (image, [KH, KW, O], stride, padding, dilation, groups).
 type Row = ([usize; 4], [usize; 3], [usize; 2], [usize; 4], [usize; 2], usize);
 
-const SMALL: [Row; 21] = [
+const SMALL: [Row; 23] = [
     ([1, 1, 1, 1], [1, 1, 1], [1, 1], [0; 4], [1, 1], 1),
     ([2, 5, 7, 3], [1, 1, 5], [1, 1], [0; 4], [1, 1], 1),
     ([1, 7, 5, 33], [1, 1, 65], [1, 1], [0; 4], [1, 1], 1),
@@ -29,6 +29,8 @@ const SMALL: [Row; 21] = [
     ([1, 9, 8, 5], [3, 3, 5], [1, 1], [1; 4], [1, 1], 5),
     ([1, 9, 18, 3], [4, 4, 36], [2, 2], [1; 4], [1, 1], 1),
     ([1, 40, 41, 3], [2, 3, 9], [1, 1], [0, 1, 0, 1], [1, 1], 1),
+    ([2, 6, 27, 36], [3, 2, 3], [1, 1], [0, 1, 2, 0], [1, 1], 1),
+    ([1, 10, 23, 2], [7, 5, 8], [2, 2], [3, 2, 3, 2], [1, 1], 1),
 ];
 
 /// Layers of the reference models: the convolutional VAE's encoder at batch 64, its last layers, and a plain 3×3.

@@ -5,11 +5,13 @@
 //! T(x, w, dy), the three ops are T with one argument left open: [`Conv2d`] leaves dy open, [`Conv2dInputGrad`] x and
 //! [`Conv2dWeightGrad`] w, so each one's gradients are the other two. The transposed convolution is the input gradient.
 //!
-//! Shapes and gradient rules live here; `reference.rs` computes on the CPU, `lowering.rs` chooses kernels, `cases.rs` is the
-//! test table.
+//! Shapes and gradient rules live here; `reference.rs` computes on the CPU, `lowering.rs` chooses kernels, `few.rs` those
+//! for few channels, `cases.rs` is the test table.
 
 mod cases;
+mod few;
 mod lowering;
+mod params;
 mod reference;
 
 use super::{Cost, Lowering, Op, Vjp};
@@ -19,7 +21,7 @@ use crate::lower::caps::Caps;
 use crate::tensor::{DType, TensorType};
 
 pub(super) use cases::{bench, cases, errors};
-pub use lowering::{Conv2dParams, FewChannelsParams, InputGradParams, WeightGradParams};
+pub use params::{BlocksParams, Conv2dParams, FewChannelsParams, InputGradParams, WeightGradParams};
 
 /// x [N, H, W, I] and w [KH, KW, I/groups, O] → [N, H', W', O], H' = (H + top + bottom − d·(KH − 1) − 1) / stride + 1.
 ///
