@@ -10,7 +10,8 @@ use wavae::lower::assemble::Assembly;
 use wavae::lower::caps::Caps;
 use wavae::lower::shader::Shader;
 use wavae::ops::{
-    concat, conv, gather, loss_scale, matmul, noise, norm, optimizer, permute, pool, reduce, registry, slice, view,
+    concat, conv, gather, index, loss_scale, matmul, noise, norm, optimizer, permute, pool, reduce, registry, rows,
+    scatter, slice, softmax, view,
 };
 
 /// A parameter struct as Rust lays it out.
@@ -45,8 +46,12 @@ macro_rules! row {
 fn table() -> Vec<Row> {
     vec![
         row!("adam": optimizer::AdamParams { len, beta1, beta2, eps, weight_decay, sums }),
+        row!("arg_extreme": rows::RowsParams { rows, columns, eps }),
         row!("avg_pool": pool::PoolParams { len, height, width, out_height, out_width, channels, window, stride, scale }),
         row!("avg_pool_grad": pool::PoolParams { len, height, width, out_height, out_width, channels, window, stride, scale }),
+        row!("category_log_prob": rows::RowsParams { rows, columns, eps }),
+        row!("category_log_prob_grad": softmax::CategoryGradParams { len, columns }),
+        row!("compare_index": index::CompareIndexParams { len, columns }),
         row!("concat": concat::ConcatParams { ends, len, row }),
         row!("conv2d": conv::Conv2dParams { batch, h, w, c, oh, ow, oc, kh, kw, stride_h, stride_w, pad_h, pad_w, dil_h, dil_w, groups, w_tap, w_ci, w_co }),
         row!("conv2d_input_grad": conv::InputGradParams { batch, h, w, c, oh, ow, oc, kh, kw, stride_h, stride_w, pad_h, pad_w, dil_h, dil_w, groups, w_tap, w_ci, w_co, step_h, step_w, back_h, back_w }),
@@ -58,6 +63,7 @@ fn table() -> Vec<Row> {
         row!("gather": gather::GatherParams { len, row, last }),
         row!("gather_u32": gather::GatherParams { len, row, last }),
         row!("gather_u8": gather::GatherU8Params { len, row, last, scale, shift }),
+        row!("iota": index::IotaParams { len, extent, inner }),
         row!("loss_scale": loss_scale::LossScaleParams { sums, every, least, most }),
         row!("matmul": matmul::MatmulParams { m, n, k, a_batch, a_row, a_col, b_batch, b_row, b_col }),
         row!("noise": noise::NoiseParams { len, stream, threshold }),
@@ -69,8 +75,15 @@ fn table() -> Vec<Row> {
         row!("norm_track": norm::moments::TrackParams { channels, momentum, unbias }),
         row!("reduce": reduce::ReduceParams { keep, fold, outs, len, chunks, block, scale }),
         row!("reduce_second": reduce::SecondParams { outs, chunks, scale }),
+        row!("scatter_add": scatter::ScatterParams { len, row, last, count }),
+        row!("scatter_clear": scatter::ClearParams { len }),
+        row!("scatter_links": scatter::LinksParams { len, last }),
         row!("sgd": optimizer::SgdParams { len, momentum, weight_decay, sums }),
         row!("split_sum": matmul::SplitSumParams { len, splits }),
+        row!("softmax": rows::RowsParams { rows, columns, eps }),
+        row!("softmax_grad": rows::RowsParams { rows, columns, eps }),
+        row!("standardize": rows::RowsParams { rows, columns, eps }),
+        row!("standardize_grad": rows::RowsParams { rows, columns, eps }),
         row!("transpose": permute::TransposeParams { batch, rows, columns }),
         row!("transpose_walk": permute::TransposeParams { batch, rows, columns }),
         row!("view": view::ViewParams { terms, len, offset }),

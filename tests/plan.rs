@@ -485,14 +485,3 @@ fn concat_takes_any_number_and_idle_permutes_cost_nothing() {
     let refused = g.permute(joined, &[0, 1]).unwrap_err().to_string();
     assert!(refused.contains("must name each axis once"), "{refused}");
 }
-
-#[test]
-fn a_gathered_table_has_no_gradient() {
-    let mut g = Graph::new();
-    let table = g.param("table", [7, 3], Init::Constant(0.0)).unwrap();
-    let rows = g.input("rows", TensorType::u32([2])).unwrap();
-    let x = g.gather(table, rows).unwrap();
-    let loss = g.mean_all(x).unwrap();
-    let refused = g.grad(loss, &[table]).unwrap_err().to_string();
-    assert!(refused.contains("no gradient to its table"), "{refused}");
-}

@@ -13,21 +13,23 @@ pub struct Categorical {
 impl Categorical {
     /// ln p of every category, [..., K].
     pub fn log_probs(&self, g: &mut Graph) -> Result<Value> {
-        let last = g.shape(self.logits).rank().saturating_sub(1);
-        let total = g.logsumexp(self.logits, &[last])?;
-        let mut kept = g.shape(self.logits).dims().to_vec();
-        kept[last] = 1;
-        let total = g.reshape(total, kept)?;
-        g.sub(self.logits, total)
+        g.log_softmax(self.logits)
     }
     /// Terms of ln p(x) for one-hot `x` [..., K] (fractions are expectations): they sum to it over the last axis. Nats.
     pub fn log_prob(&self, g: &mut Graph, x: Value) -> Result<Value> {
         let log_probs = self.log_probs(g)?;
         g.mul(log_probs, x)
     }
+    /// ln p of the categories `x` (U32 [...]), [...], nats. One from K on means the last.
+    pub fn log_prob_of(&self, g: &mut Graph, x: Value) -> Result<Value> {
+        g.category_log_prob(self.logits, x)
+    }
+    /// The most likely category: U32 [...].
+    pub fn mode(&self, g: &mut Graph) -> Result<Value> {
+        g.argmax(self.logits)
+    }
     /// p of every category, [..., K].
     pub fn probs(&self, g: &mut Graph) -> Result<Value> {
-        let log_probs = self.log_probs(g)?;
-        g.exp(log_probs)
+        g.softmax(self.logits)
     }
 }

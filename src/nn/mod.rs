@@ -4,6 +4,8 @@
 
 mod activation;
 mod conv;
+mod dropout;
+mod embedding;
 mod init;
 mod linear;
 mod norm;
@@ -16,9 +18,11 @@ use std::fmt::Debug;
 
 pub use activation::Activation;
 pub use conv::{Conv, ConvTranspose};
+pub use dropout::Dropout;
+pub use embedding::Embedding;
 pub use init::Start;
 pub use linear::Linear;
-pub use norm::{BatchNorm, GroupNorm};
+pub use norm::{BatchNorm, GroupNorm, LayerNorm};
 pub use residual::Residual;
 pub use shape::{AvgPool, Flatten, Unflatten, Upsample};
 

@@ -65,3 +65,24 @@ impl Module for GroupNorm {
         g.group_norm(x, self.groups, gamma, beta, self.eps)
     }
 }
+
+/// Layer normalisation (Ba 2016, arXiv 1607.06450) over the last axis: each row by itself, the same in training and
+/// evaluation. `weight` and `bias` \[C\].
+#[derive(Clone, Copy, Debug)]
+pub struct LayerNorm {
+    /// Added to the variance.
+    pub eps: f32,
+}
+
+impl Default for LayerNorm {
+    fn default() -> Self {
+        Self { eps: 1e-5 }
+    }
+}
+
+impl Module for LayerNorm {
+    fn forward(&self, g: &mut Graph, x: Value, _: Mode) -> Result<Value> {
+        let (gamma, beta) = scale_and_shift(g, g.shape(x).last())?;
+        g.layer_norm(x, gamma, beta, self.eps)
+    }
+}

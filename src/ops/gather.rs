@@ -2,7 +2,7 @@
 //!
 //! y[b, …] = x[i_b, …], for a table of bytes scale · x + shift. An index past the table reads its last row, in kernels and
 //! reference alike; whoever writes the indices checks them. Rows of indices (labels, tokens) stay indices. The gradient with
-//! respect to an F32 table (an embedding) would need a scatter and is refused.
+//! respect to an F32 table (an embedding) is a scatter-add.
 
 use super::view::{divide, elementwise};
 use super::{Bind, Cost, Launch, Lowering, Op, Vjp};
@@ -103,10 +103,9 @@ impl Op for Gather {
         Ok(TensorType { dtype: inputs[0].dtype, ..out })
     }
     fn vjp(&self, g: &mut Graph, at: &Vjp<'_>) -> Result<Vec<Option<Value>>> {
-        match at.need[0] {
-            true => Err(Error::Graph(format!("{} has no gradient to its table; detach the table", g.label(at.out)))),
-            false => Ok(vec![None, None]),
-        }
+        let rows = g.shape(at.inputs[0]).dims()[0];
+        let floats = at.need[0] && g.ty(at.inputs[0]).dtype == DType::F32;
+        Ok(vec![floats.then(|| g.scatter_add(at.dout, at.inputs[1], rows)).transpose()?, None])
     }
     fn variants(&self, inputs: &[TensorType], out: &TensorType, _: &Caps) -> Vec<Lowering> {
         let params = GatherParams {
@@ -195,8 +194,8 @@ impl Reference for GatherU8 {
 }
 
 impl Graph {
-    /// Rows of an F32 or U32 `table [rows, …]` by U32 `indices [batch]`: `[batch, …]` of the table's elements. Not
-    /// differentiable.
+    /// Rows of an F32 or U32 `table [rows, …]` by U32 `indices [batch]`: `[batch, …]` of the table's elements.
+    /// Differentiable by an F32 table.
     pub fn gather(&mut self, table: Value, indices: Value) -> Result<Value> {
         self.apply(Gather, &[table, indices])
     }
@@ -218,7 +217,7 @@ fn bytes(table: &[usize], indices: Vec<u32>, scale: f32, shift: f32) -> OpCase {
 fn floats(table: &[usize], indices: Vec<u32>) -> OpCase {
     let name = format!("f32 {table:?}, {} rows", indices.len());
     let inputs = [Gen::Normal(table.into(), 1.0), Gen::Words([indices.len()].into(), indices)];
-    OpCase::new(name, Gather, inputs).tol(Tol::EXACT).no_grad("the table is data")
+    OpCase::new(name, Gather, inputs).tol(Tol::EXACT)
 }
 
 fn words(table: &[usize], indices: Vec<u32>) -> OpCase {

@@ -139,6 +139,13 @@ fn box_muller(u: u32, v: u32) -> [f64; 2] {
 }
 
 impl Graph {
+    /// The graph's noise state, the input `rng`: U32\[4\], seed and step, each low word first. Whoever runs steps writes it.
+    ///
+    /// # Errors
+    /// [`Error::Name`] where another input has its name.
+    pub fn noise_state(&mut self) -> Result<Value> {
+        self.input("rng", TensorType::u32([4]))
+    }
     /// A draw from `kind` on a stream of its own. `state` is an input of type `U32[4]`: seed and step, low words first.
     pub fn noise(&mut self, kind: Kind, state: Value, shape: impl Into<Shape>) -> Result<Value> {
         let stream = self.next_stream();
