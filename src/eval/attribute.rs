@@ -1,5 +1,6 @@
 //! Attributes in latent space: a direction (Larsen 2016, arXiv 1512.09300, section 4.2) and a linear classifier.
 
+use super::linear::solve;
 use crate::error::{Error, Result};
 
 /// The mean code of the examples that have the attribute (`+1`) minus that of those that have not (`−1`): \[L\].
@@ -89,20 +90,4 @@ impl LinearProbe {
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-/// Solves A x = b for a positive definite A of which the lower triangle is given, by Cholesky's factorisation.
-fn solve(mut a: Vec<f64>, mut b: Vec<f64>) -> Vec<f64> {
-    let n = b.len();
-    for i in 0..n {
-        for j in 0..=i {
-            let sum = a[i * n + j] - (0..j).map(|k| a[i * n + k] * a[j * n + k]).sum::<f64>();
-            a[i * n + j] = if i == j { sum.max(1e-12).sqrt() } else { sum / a[j * n + j] };
-        }
-        b[i] = (b[i] - (0..i).map(|k| a[i * n + k] * b[k]).sum::<f64>()) / a[i * n + i];
-    }
-    for i in (0..n).rev() {
-        b[i] = (b[i] - (i + 1..n).map(|k| a[k * n + i] * b[k]).sum::<f64>()) / a[i * n + i];
-    }
-    b
 }
