@@ -2,7 +2,9 @@
 
 use image::RgbImage;
 use std::path::PathBuf;
-use wavae::report::{BarChart, Canvas, Histogram, ImageGrid, LinePlot, PALETTE, ScatterPlot};
+use wavae::report::{
+    BarChart, Canvas, Histogram, ImageGrid, LinePlot, PALETTE, ScatterPlot, latent_histograms, uncertainty_map,
+};
 use wavae::{Array, Error};
 
 const WHITE: [u8; 3] = [255, 255, 255];
@@ -285,4 +287,41 @@ fn canvas_bounds() {
     let image = canvas.into_image();
     assert_eq!(span(&image, [0; 3], 1), Some((4, 4)));
     assert_eq!(count(&image, [0; 3]), 9);
+}
+
+#[test]
+fn uncertainty_is_grey_up_to_the_greatest() {
+    // Two RGB images of one pixel: deviations (0.2, 0.2, 0.2) and, together, √((0.1² + 0 + 0) / 3) = 0.0577: 29 % of it.
+    let mean = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+    let deviation = [0.2, 0.2, 0.2, 0.1, 0.0, 0.0];
+    let map = |original| uncertainty_map(2, [1, 1, 3], original, &mean, &deviation).unwrap().scale(10).padding(0);
+    let image = map(None).render().unwrap().into_image();
+    let at = |x: u32, y: u32| image.get_pixel(image.width() - 12 - 20 + x, 12 + y).0;
+    assert_eq!([at(5, 5), at(15, 5), at(5, 15), at(15, 15)], [[255, 0, 0], [0, 0, 255], WHITE, [74; 3]]);
+    let green = [0.0, 1.0, 0.0].repeat(2);
+    let image = map(Some(&green)).render().unwrap().into_image();
+    assert_eq!(count(&image, [0, 255, 0]), 200, "the originals, above");
+    // Nothing uncertain is black, nothing known is magenta, and what does not fit is said.
+    let of = |deviation: &[f32]| uncertainty_map(1, [1, 1, 1], None, &[1.0], deviation).unwrap().scale(10).render();
+    assert!(count(&of(&[0.0]).unwrap().into_image(), [0; 3]) >= 100);
+    assert_eq!(count(&of(&[f32::NAN]).unwrap().into_image(), [255, 0, 255]), 100);
+    assert!(matches!(uncertainty_map(1, [1, 1, 1], None, &[1.0], &[]), Err(Error::Shape { .. })));
+    assert!(matches!(uncertainty_map(1, [1, 1, 1], Some(&[]), &[1.0], &[1.0]), Err(Error::Shape { .. })));
+    assert!(matches!(uncertainty_map(1, [1, 1, 2], None, &[1.0; 2], &[1.0; 2]), Err(Error::Config(_))));
+}
+
+#[test]
+fn latent_histograms_set_active_dimensions_apart() {
+    let mu: Vec<f32> = (0..400).map(|i| if i % 2 == 0 { i as f32 / 100.0 } else { 0.0 }).collect();
+    let sigma = vec![0.5; 400];
+    let pictures = latent_histograms(&mu, &sigma, 2, &[0]).unwrap();
+    let both = pictures[0].render().unwrap().into_image();
+    let one = latent_histograms(&mu, &sigma, 2, &[0, 1]).unwrap()[0].render().unwrap().into_image();
+    // The unused dimension is a second series, in the second colour, on the left.
+    let orange = |image: &RgbImage| image.pixels().filter(|p| p.0[0] > 240 && p.0[2] < 140).count();
+    assert!(orange(&both) > 500 && orange(&one) == 0);
+    assert!(pictures[1].render().is_ok());
+    assert!(matches!(latent_histograms(&mu, &sigma[1..], 2, &[]), Err(Error::Shape { .. })));
+    assert!(matches!(latent_histograms(&mu, &sigma, 2, &[2]), Err(Error::Shape { .. })));
+    assert!(matches!(latent_histograms(&mu, &sigma, 0, &[]), Err(Error::Shape { .. })));
 }

@@ -4,6 +4,7 @@
 mod attribute;
 mod check;
 mod collapse;
+mod compress;
 mod disentangle;
 mod kmeans;
 mod latent;
@@ -13,10 +14,12 @@ mod mixture;
 mod moments;
 mod neighbours;
 mod path;
+mod quality;
 mod ranking;
 
 pub use attribute::{LinearProbe, attribute_vector};
 pub use collapse::{Pressure, Usage, latent_usage};
+pub use compress::{Compressed, Quantizer};
 pub use disentangle::{Dci, FactorKind, FactorVotes, Factors, dci, factor_vae_score, mig, sap};
 pub use latent::{Bins, active_units, histogram, mean_squared_error, variance_of_means};
 pub use likelihood::{ImportanceSampling, Likelihood, Values, bits_per_dimension};
@@ -24,4 +27,5 @@ pub use mixture::{Covariance, GaussianMixture, MixtureFit, class_means};
 pub use moments::Moments;
 pub use neighbours::neighbour_accuracy;
 pub use path::{Path, code_values, interpolate, normal_quantile, normal_values, traverse};
+pub use quality::{psnr, ssim};
 pub use ranking::{Confusion, Similarity, auroc, average_precision, classification_error, recall_at_k};

@@ -21,12 +21,16 @@ mod canvas;
 mod frame;
 mod grid;
 mod histogram;
+mod latent;
 mod line;
 mod scatter;
+mod uncertainty;
 
 pub use bar::BarChart;
 pub use canvas::{Canvas, Color, PALETTE};
 pub use grid::ImageGrid;
 pub use histogram::Histogram;
+pub use latent::latent_histograms;
 pub use line::LinePlot;
 pub use scatter::ScatterPlot;
+pub use uncertainty::uncertainty_map;
