@@ -21,8 +21,12 @@ pub struct Dataset {
     pub split: Vec<Split>,
     /// How many classes `label` counts; 0 without labels.
     pub classes: usize,
+    /// Names of the classes, where they have any.
+    pub class_names: Vec<String>,
     /// Names of the columns of `factors`.
     pub factors: Vec<String>,
+    /// How many values each factor can take, counted from 0; 0 for a continuous one. Empty where nothing is known.
+    pub factor_sizes: Vec<usize>,
     /// What token `i` of a text stands for; empty for other data.
     pub vocabulary: Vec<String>,
 }
@@ -53,6 +57,47 @@ impl Dataset {
         self.columns.retain(|(known, _)| known != name);
         self.columns.push((name.to_string(), array));
         Ok(self)
+    }
+
+    /// The set without the column `name`, if it has it.
+    pub fn without(mut self, name: &str) -> Self {
+        self.columns.retain(|(known, _)| known != name);
+        self
+    }
+
+    /// The set with the classes `labels`, each below `classes`, as `label`.
+    ///
+    /// # Errors
+    /// When there are more or fewer labels than examples, or one is not below `classes`.
+    pub fn with_labels(mut self, labels: Vec<u32>, classes: usize) -> Result<Self> {
+        if let Some(label) = labels.iter().find(|&&label| label as usize >= classes) {
+            return Err(Error::Config(format!("the label {label} is not below the {classes} classes")));
+        }
+        self.classes = classes;
+        let shape = [labels.len()];
+        self.with("label", Array::u32(shape, labels)?)
+    }
+
+    /// The set with the true factors of each example, [N, K], and for each of the K its name and how many values it can
+    /// take (0: it is continuous), as `factors`.
+    ///
+    /// # Errors
+    /// When `values` are not K for each example.
+    pub fn with_factors(mut self, factors: &[(&str, usize)], values: Vec<f32>) -> Result<Self> {
+        self.factors = factors.iter().map(|(name, _)| name.to_string()).collect();
+        self.factor_sizes = factors.iter().map(|&(_, size)| size).collect();
+        let shape = [self.len(), factors.len()];
+        self.with("factors", Array::f32(shape, values)?)
+    }
+
+    /// Factor `name` of each example.
+    ///
+    /// # Errors
+    /// When there is none of that name; the message lists those there are.
+    pub fn factor(&self, name: &str) -> Result<Vec<f32>> {
+        let missing = || Error::Name(format!("no factor {name}; there are {}", self.factors.join(", ")));
+        let k = self.factors.iter().position(|known| known == name).ok_or_else(missing)?;
+        Ok(self.floats("factors")?.iter().skip(k).step_by(self.factors.len()).copied().collect())
     }
 
     /// The number of examples, `N`.
@@ -135,7 +180,9 @@ impl Dataset {
             columns: columns.collect(),
             split: indices.iter().map(|&i| self.split[i]).collect(),
             classes: self.classes,
+            class_names: self.class_names.clone(),
             factors: self.factors.clone(),
+            factor_sizes: self.factor_sizes.clone(),
             vocabulary: self.vocabulary.clone(),
         }
     }
@@ -184,6 +231,7 @@ impl From<ImageSet> for Dataset {
             let shape = [n, set.attribute_names.len()].into();
             columns.push(("factors".into(), Array { shape, data: ArrayData::F32(factors) }));
         }
-        Self { columns, split: set.split, classes, factors: set.attribute_names, vocabulary: vec![] }
+        let (split, factors) = (set.split, set.attribute_names);
+        Self { columns, split, classes, factors, ..Self::default() }
     }
 }

@@ -1,20 +1,28 @@
-//! Data sets: where images come from. Loaders of files, the synthetic sets that need no download, and the one type
-//! they all produce, [`ImageSet`]. Nothing here knows of graphs or devices; what a model does with the pixels
-//! (scaling, noise, batches on a device) lives elsewhere.
+//! Data sets: where examples come from. [`Dataset`] holds examples as named columns, [`ImageSet`] images with what is
+//! known of each; `synthetic/` draws sets that need no download, `formats/` reads files. Nothing here knows of graphs or devices; what a model does with the examples (scaling, noise, batches on a
+//! device) lives elsewhere.
 
+pub mod audio;
 pub mod batches;
-pub mod celeba;
 pub mod dataset;
-pub mod digits;
-pub mod faces;
-pub mod idx;
+mod formats;
 pub mod images;
-pub mod jpeg;
+mod synthetic;
 
 pub use batches::{Batch, BatchLoader, BatchOptions, ImageSource};
-pub use celeba::{CelebA, CelebAOptions, write_celeba};
 pub use dataset::Dataset;
-pub use digits::synthetic_digits;
-pub use faces::{CELEBA_ATTRIBUTES, FaceFactors, synthetic_faces};
-pub use idx::{load_idx, write_idx};
+pub use formats::celeba::{CelebA, CelebAOptions, write_celeba};
+pub use formats::idx::{load_idx, write_idx};
+pub use formats::{celeba, idx, jpeg};
 pub use images::{ImageSet, Split};
+pub use synthetic::digits::synthetic_digits;
+pub use synthetic::faces::{CELEBA_ATTRIBUTES, FaceFactors, synthetic_faces};
+pub use synthetic::house_numbers::house_numbers;
+pub use synthetic::prices::{ANOMALIES, REGIMES, price_series};
+pub use synthetic::sentences::{
+    PAD, grammar_sentences, sentence_entropy, sentence_log_probability, sentence_vocabulary,
+};
+pub use synthetic::sketches::{SKETCH_CLASSES, SKETCH_STEPS, rasterize_sketch, sketch_images, sketches};
+pub use synthetic::sprites::{SPRITE_FACTORS, SpriteGrid, dsprites};
+pub use synthetic::tone_events::tone_events;
+pub use synthetic::{digits, faces};

@@ -5,7 +5,7 @@
 //! laid through them, the whole is bent, slanted, turned and scaled, and a soft round pen of varying pressure follows
 //! it. Digit `i` of a seed depends on these two numbers alone: not on the size of the set, nor on threads.
 
-use super::images::{ImageSet, Split};
+use crate::data::images::{ImageSet, Split};
 use crate::error::{Error, Result};
 use crate::rng::Philox;
 use rand::RngExt;
@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use std::f32::consts::TAU;
 
 /// Pixels of a side.
-const SIDE: usize = 28;
+pub(super) const SIDE: usize = 28;
 /// The most digits in a set: more would not fit into 12 GB.
 const MOST: usize = 16_000_000;
 
@@ -222,7 +222,7 @@ pub fn synthetic_digits(count: usize, seed: u64) -> Result<ImageSet> {
 }
 
 /// Draws one digit into 28×28 black bytes.
-fn draw(class: u8, rng: &mut Philox, image: &mut [u8]) {
+pub(super) fn draw(class: u8, rng: &mut Philox, image: &mut [u8]) {
     let variants = GLYPHS[usize::from(class)];
     let glyph = variants[rng.random_range(0..variants.len())];
     let mut curves = smooth(&jitter(glyph, rng));

@@ -1,15 +1,15 @@
 //! CelebA (Liu, Luo, Wang and Tang, "Deep learning face attributes in the wild", ICCV 2015) as it is downloaded: the
 //! folder of aligned JPEG files and the two lists; and writing any set of faces in the same layout. The user brings
-//! the folder: its licence does not let anyone pass it on. Batches of it are made in [`super::batches`].
+//! the folder: its licence does not let anyone pass it on. Batches of it are made in [`crate::data::batches`].
 
 mod lists;
 mod write;
 
 pub use write::write_celeba;
 
-use super::batches::ImageSource;
-use super::images::{ImageSet, Split};
-use super::jpeg::read_jpeg;
+use crate::data::batches::ImageSource;
+use crate::data::images::{ImageSet, Split};
+use crate::data::jpeg::read_jpeg;
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;

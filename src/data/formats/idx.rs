@@ -5,7 +5,7 @@
 //! A file is big-endian: the magic number 0x00000803 (bytes, three axes), the counts of images, rows and columns as
 //! u32, then the bytes; labels have the magic number 0x00000801 and one count.
 
-use super::images::{ImageSet, Split};
+use crate::data::images::{ImageSet, Split};
 use crate::error::{Error, Result};
 use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
 use std::fs::File;

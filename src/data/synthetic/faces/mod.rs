@@ -17,7 +17,7 @@ mod mouth;
 pub use attributes::CELEBA_ATTRIBUTES;
 pub use factors::{FaceFactors, Fringe, HairColour, HairStyle};
 
-use super::images::{ImageSet, Split};
+use crate::data::images::{ImageSet, Split};
 use crate::error::{Error, Result};
 use canvas::Canvas;
 use head::Face;
