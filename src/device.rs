@@ -9,7 +9,7 @@ use crate::lower::program::{BufferKey, Place};
 use crate::lower::{Options, Precision, lower};
 use crate::ops::{Lowering, Op};
 use crate::rng::Philox;
-use crate::tensor::{Array, ArrayData, DType, TensorType};
+use crate::tensor::{Array, DType, TensorType};
 use crate::tune;
 use rand::RngExt;
 use std::cell::Cell;
@@ -106,7 +106,7 @@ impl Store {
     /// so that adding a layer does not change the others.
     pub fn init(&self, graph: &Graph, seed: u64) -> Result<()> {
         for (name, ty, init) in graph.initial() {
-            if ty.dtype == DType::F32 {
+            if ty.dtype == DType::F32 && !name.starts_with("data.") {
                 self.write(&name, &Array::f32(ty.shape.clone(), draw(&name, &init, &ty, seed))?)?;
             }
         }
@@ -166,10 +166,10 @@ impl Store {
         }
     }
     /// Names and types of all parameters and floating-point states: what a checkpoint holds. States under `train.` are the
-    /// training's own.
+    /// training's own, those under `data.` resident columns of a data set.
     pub fn weights(&self) -> Vec<(String, TensorType)> {
-        let states =
-            self.layout.states.iter().filter(|(n, ty)| ty.dtype == DType::F32 && !n.starts_with("train.")).cloned();
+        let own = |name: &str| !["train.", "data."].iter().any(|prefix| name.starts_with(prefix));
+        let states = self.layout.states.iter().filter(|(n, ty)| ty.dtype == DType::F32 && own(n)).cloned();
         self.layout.params.iter().map(|p| (p.name.clone(), p.ty.clone())).chain(states).collect()
     }
     /// Bytes on the device, as far as they are allocated.
@@ -199,12 +199,7 @@ fn draw(name: &str, init: &Init, ty: &TensorType, seed: u64) -> Vec<f32> {
 
 fn array_of(ty: &TensorType, bytes: &[u8]) -> Result<Array> {
     let bytes = &bytes[..bytes.len().min(if ty.dtype == DType::U8 { ty.len() } else { ty.bytes() })];
-    let data = match ty.dtype {
-        DType::F32 => ArrayData::F32(bytemuck::pod_collect_to_vec(bytes)),
-        DType::U32 => ArrayData::U32(bytemuck::pod_collect_to_vec(bytes)),
-        DType::U8 => ArrayData::U8(bytes.to_vec()),
-    };
-    Array::new(ty.shape.clone(), data)
+    Array::from_bytes(ty.clone(), bytes)
 }
 
 /// Bytes that running `graph` would take ([`Executable::planned_bytes`]), without compiling it.

@@ -46,6 +46,7 @@ pub mod graph;
 pub mod lower;
 pub mod nn;
 pub mod ops;
+pub mod recipe;
 pub mod report;
 pub mod rng;
 pub mod tensor;

@@ -204,6 +204,18 @@ impl Array {
     pub fn u8(shape: impl Into<Shape>, data: Vec<u8>) -> Result<Self> {
         Self::new(shape, ArrayData::U8(data))
     }
+    /// An array of type `ty` from its raw bytes ([`Array::bytes`]).
+    ///
+    /// # Errors
+    /// Where they are too few or too many.
+    pub fn from_bytes(ty: TensorType, bytes: &[u8]) -> Result<Self> {
+        let data = match ty.dtype {
+            DType::F32 => ArrayData::F32(bytemuck::pod_collect_to_vec(bytes)),
+            DType::U32 => ArrayData::U32(bytemuck::pod_collect_to_vec(bytes)),
+            DType::U8 => ArrayData::U8(bytes.to_vec()),
+        };
+        Self::new(ty.shape, data)
+    }
     /// Shape and element type.
     pub fn ty(&self) -> TensorType {
         let dtype = match self.data {

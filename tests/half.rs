@@ -17,7 +17,7 @@ use wavae::ops::reduce::Kind;
 use wavae::ops::{Lowering, Op};
 use wavae::testing::Gen;
 use wavae::train::{Config, Source, Trainer};
-use wavae::vae::{DiagonalGaussian, zoo};
+use wavae::vae::{Batch, DiagonalGaussian, Model as _, zoo};
 use wavae::{Array, Device, TensorType};
 
 /// The test device, where it has f16; what these tests say elsewhere is that it is refused.
@@ -29,7 +29,7 @@ fn device() -> Option<Device> {
     println!("{} has no f16", gpu.info());
     let model = mlp();
     let config = Config { precision: Precision::F16, batch: 8, ..Config::default() };
-    let error = Trainer::new(&Device::Gpu(gpu), &model.vae, &resident(model.image, 16), model.image, config).err();
+    let error = Trainer::new(&Device::Gpu(gpu), &model.vae, &resident(model.image, 16), config).err();
     assert!(error.is_some_and(|e| e.to_string().contains("use precision f32")));
     None
 }
@@ -78,7 +78,7 @@ fn gradients_of_a_residual_model() {
 fn losses(device: &Device, model: &Model, precision: Precision, steps: u64) -> Vec<f64> {
     let config = Config { steps, batch: 32, seed: 4, clip: 50.0, precision, ..Config::default() };
     let source = resident(model.image, 64);
-    let mut trainer = Trainer::new(device, &model.vae, &source, model.image, config).unwrap();
+    let mut trainer = Trainer::new(device, &model.vae, &source, config).unwrap();
     trainer.advance_many(steps).unwrap();
     trainer.records(true).unwrap().iter().map(|r| f64::from(r.loss)).collect()
 }
@@ -107,9 +107,9 @@ fn a_longer_training_ends_where_f32_ends() {
     let (train, valid) = (Arc::new(split(0..1024)), split(1024..1280));
     let bound = |device: &Device, precision| {
         let config = Config { steps: 100, batch: 64, seed: 2, precision, ..Config::default() };
-        let source = Source::Resident(train.clone());
+        let source = Source::Resident(Arc::new((*train).clone().into()));
         let vae = zoo::mlp_mnist();
-        let mut trainer = Trainer::new(device, &vae, &source, [all.height, all.width, 1], config).unwrap();
+        let mut trainer = Trainer::new(device, &vae, &source, config).unwrap();
         while trainer.step() < 100 {
             trainer.advance_many(20).unwrap();
         }
@@ -128,7 +128,7 @@ fn steps_that_overflow_are_skipped_and_the_scale_adapts() {
     let model = conv();
     let config = Config { steps: 40, batch: 32, precision: Precision::F16, ..Config::default() };
     let source = resident(model.image, 64);
-    let mut trainer = Trainer::new(&device, &model.vae, &source, model.image, config).unwrap();
+    let mut trainer = Trainer::new(&device, &model.vae, &source, config).unwrap();
     let weights = |trainer: &Trainer| {
         let params = trainer.store().layout().params.clone();
         params.iter().map(|p| trainer.store().read(&p.name).unwrap()).collect::<Vec<_>>()
@@ -159,7 +159,7 @@ fn what_no_scale_can_help_stops_the_run() {
     let Some(device) = device() else { return };
     let model = conv();
     let config = Config { steps: 40, batch: 32, precision: Precision::F16, ..Config::default() };
-    let mut trainer = Trainer::new(&device, &model.vae, &resident(model.image, 64), model.image, config).unwrap();
+    let mut trainer = Trainer::new(&device, &model.vae, &resident(model.image, 64), config).unwrap();
     let param = trainer.store().layout().params.iter().find(|p| p.ty.len() >= 1024).unwrap().clone();
     let huge = Array::f32(param.ty.shape.clone(), vec![1e6; param.ty.len()]).unwrap();
     trainer.store().write(&param.name, &huge).unwrap();
@@ -272,7 +272,8 @@ fn numbers_beyond_the_range_become_infinite_on_this_device() {
 fn plan(precision: Precision) -> wavae::lower::Lowered {
     let mut g = Graph::new();
     let x = g.input("x", TensorType::f32([64, 64, 64, 3])).unwrap();
-    let terms = zoo::conv_celeba64().terms(&mut g, x, Mode::Train).unwrap();
+    let batch = Batch::of(&g, x);
+    let terms = zoo::conv_celeba64().terms(&mut g, &batch, Mode::Train).unwrap();
     let params = g.params();
     let grads = g.grad(terms.loss, &params).unwrap();
     for (&param, &grad) in params.iter().zip(&grads) {
@@ -331,7 +332,7 @@ fn devices_without_f16_refuse() {
     assert!(error.contains("no 16-bit floats"), "{error}");
     let model = mlp();
     let config = Config { precision: Precision::F16, batch: 8, ..Config::default() };
-    let on_cpu = Trainer::new(&Device::Cpu, &model.vae, &resident(model.image, 16), model.image, config);
+    let on_cpu = Trainer::new(&Device::Cpu, &model.vae, &resident(model.image, 16), config);
     let error = on_cpu.map(drop).unwrap_err().to_string();
     assert!(error.contains("the CPU device computes in f32") && error.contains("use precision f32"), "{error}");
 }

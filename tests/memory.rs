@@ -24,7 +24,7 @@ fn memory_is_constant_from_step_100_to_step_2000() {
     let model = mlp();
     for device in [Device::Cpu, Device::Gpu(common::gpu())] {
         let config = Config { steps: 2000, batch: 8, ..Config::default() };
-        let mut trainer = Trainer::new(&device, &model.vae, &resident(model.image, 37), model.image, config).unwrap();
+        let mut trainer = Trainer::new(&device, &model.vae, &resident(model.image, 37), config).unwrap();
         let on_device = |trainer: &Trainer| {
             let store = trainer.store().allocated_bytes();
             match &device {

@@ -11,7 +11,7 @@ use wavae::lower::{Options, Precision, lower};
 use wavae::nn::{Activation, Mode};
 use wavae::ops::optimizer::Adam;
 use wavae::train::{Config, Optimizer, Trainer};
-use wavae::vae::{DiagonalGaussian, zoo};
+use wavae::vae::{Batch, DiagonalGaussian, Model as _, zoo};
 use wavae::{Device, Store, TensorType};
 
 fn gpu() -> Device {
@@ -41,7 +41,7 @@ fn checkpointed_training_is_the_plain_one() {
     let model = conv();
     let run = |device: &Device, recompute| {
         let config = Config { steps: 5, batch: 8, recompute, ..Config::default() };
-        let mut trainer = Trainer::new(device, &model.vae, &resident(model.image, 37), model.image, config).unwrap();
+        let mut trainer = Trainer::new(device, &model.vae, &resident(model.image, 37), config).unwrap();
         trainer.advance_many(5).unwrap();
         let losses: Vec<f32> = trainer.records(true).unwrap().iter().map(|r| r.loss).collect();
         let read = |(name, _): (String, _)| trainer.store().read(&name).unwrap().as_f32().to_vec();
@@ -117,7 +117,7 @@ struct Run {
 fn train(device: &Device, model: &Model, steps: u64) -> Run {
     let config = Config { steps, batch: 8, seed: 4, clip: 50.0, ..Config::default() };
     let source = resident(model.image, 37);
-    let mut trainer = Trainer::new(device, &model.vae, &source, model.image, config).unwrap();
+    let mut trainer = Trainer::new(device, &model.vae, &source, config).unwrap();
     let weights = |trainer: &Trainer, params: bool| -> Vec<f32> {
         let store = trainer.store();
         let names = store.weights().into_iter().map(|(name, _)| name);
@@ -217,7 +217,8 @@ fn training_steps_are_few_dispatches() {
     {
         let mut g = Graph::new();
         let x = g.input("x", TensorType::f32([&[batch], image.as_slice()].concat())).unwrap();
-        let terms = vae.terms(&mut g, x, Mode::Train).unwrap();
+        let batch = Batch::of(&g, x);
+        let terms = vae.terms(&mut g, &batch, Mode::Train).unwrap();
         let params = g.params();
         let grads = g.grad(terms.loss, &params).unwrap();
         for (&param, &grad) in params.iter().zip(&grads) {

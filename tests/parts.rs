@@ -10,8 +10,8 @@ use wavae::graph::{Graph, Recompute};
 use wavae::nn::Mode;
 use wavae::train::{Config, Trainer};
 use wavae::vae::{
-    Delta, DiagonalGaussian, DiscretizedLogisticPixels, Elbo, FlowPrior, Flowed, GaussianPixels, LaplacePixels,
-    MixturePrior, NegativeBinomialCounts, PoissonCounts, Spread, StandardNormal, VampPrior,
+    Batch, Delta, DiagonalGaussian, DiscretizedLogisticPixels, Elbo, FlowPrior, Flowed, GaussianPixels, LaplacePixels,
+    MixturePrior, Model as _, NegativeBinomialCounts, PoissonCounts, Spread, StandardNormal, VampPrior,
 };
 use wavae::{Array, Device, Executable, Store, TensorType, tensor::Shape};
 
@@ -119,9 +119,9 @@ fn a_vamp_prior_refuses_what_is_no_gaussian() {
 fn free_bits_floor_an_estimated_kl_as_often() {
     let base = DiagonalGaussian::new(3);
     for mut model in [with("exact", base, StandardNormal), with("estimated", base, MixturePrior { components: 2 })] {
-        model.vae.objective = Elbo { free_bits: 50.0 };
+        model.vae.objective = Box::new(Elbo { free_bits: 50.0, ..Elbo::default() });
         let objective = Objective::new(&model, 4).unwrap();
-        let terms = objective.terms;
+        let terms = &objective.terms;
         let (mut interpreter, mut memory) = objective.interpreter::<f64>(&[terms.loss, terms.reconstruction]).unwrap();
         interpreter.run(&mut memory).unwrap();
         let [loss, reconstruction] = [terms.loss, terms.reconstruction].map(|v| interpreter.read_real(v, &memory)[0]);
@@ -168,7 +168,8 @@ fn a_point_posterior_takes_no_trained_prior() {
     let model = with("point", Delta { latent: 2 }, MixturePrior { components: 3 });
     let mut g = Graph::new();
     let x = g.input("x", TensorType::f32([4, 7, 5, 1])).unwrap();
-    let refused = model.vae.terms(&mut g, x, Mode::Train).map(drop).unwrap_err().to_string();
+    let batch = Batch::of(&g, x);
+    let refused = model.vae.terms(&mut g, &batch, Mode::Train).map(drop).unwrap_err().to_string();
     assert!(refused.contains("point posterior"), "{refused}");
 }
 
@@ -178,7 +179,7 @@ fn the_evaluator_samples_the_prior() {
     let model = with("mixture", DiagonalGaussian::new(2), MixturePrior { components: 3 });
     for device in [Device::Cpu, Device::Gpu(common::gpu())] {
         let config = Config { batch: 64, ..Config::default() };
-        let mut trainer = Trainer::new(&device, &model.vae, &resident(model.image, 80), model.image, config).unwrap();
+        let mut trainer = Trainer::new(&device, &model.vae, &resident(model.image, 80), config).unwrap();
         let centres = trainer.store().read("prior.mu").unwrap().as_f32().to_vec();
         let codes = trainer.evaluator().sample(2000, 7).unwrap();
         assert_eq!(codes.len(), 4000);

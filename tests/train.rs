@@ -29,7 +29,7 @@ fn config(steps: u64) -> Config {
 
 fn trainer(device: &Device, config: Config) -> Trainer {
     let model = mlp();
-    Trainer::new(device, &model.vae, &resident(model.image, 37), model.image, config).unwrap()
+    Trainer::new(device, &model.vae, &resident(model.image, 37), config).unwrap()
 }
 
 /// Trains to the end, step by step.
@@ -66,7 +66,7 @@ fn schedules() {
 
     near(Rate::constant(0.1).at(0, 100), 0.1);
     near(Rate::constant(0.1).at(99, 100), 0.1);
-    let rate = Rate { peak: 1.0, warmup: 4, floor: 0.2 };
+    let rate = Rate::Cosine { peak: 1.0, warmup: 4, floor: 0.2 };
     [(0, 0.25), (1, 0.5), (3, 1.0), (4, 1.0), (54, 0.6), (104, 0.2), (1000, 0.2)]
         .into_iter()
         .for_each(|(at, r)| near(rate.at(at, 105), r));
@@ -275,7 +275,7 @@ fn a_deterministic_autoencoder_learns() {
     let model = autoencoder();
     for device in [Device::Cpu, Device::Gpu(common::gpu())] {
         let source = resident(model.image, 37);
-        let mut trainer = Trainer::new(&device, &model.vae, &source, model.image, config(60)).unwrap();
+        let mut trainer = Trainer::new(&device, &model.vae, &source, config(60)).unwrap();
         trainer.advance().unwrap();
         let record = trainer.records(true).unwrap().remove(0);
         assert_eq!((record.kl, record.loss), (0.0, record.reconstruction), "a point has no KL");
@@ -300,7 +300,7 @@ fn the_objective_weighs_and_floors_the_kl() -> Result<()> {
     let mut losses = vec![];
     for free_bits in [0.0, 0.05, 1.0] {
         let mut model = mlp();
-        model.vae.objective = Elbo { free_bits };
+        model.vae.objective = Box::new(Elbo { free_bits, ..Elbo::default() });
         let mut objective = Objective::new(&model, 9)?;
         for beta in [0.0f32, 0.25, 4.0] {
             objective
@@ -308,7 +308,7 @@ fn the_objective_weighs_and_floors_the_kl() -> Result<()> {
                 .iter_mut()
                 .filter(|(n, _)| n == "beta")
                 .for_each(|(_, b)| *b = Array::f32([], vec![beta]).unwrap());
-            let t = objective.terms;
+            let t = objective.terms.clone();
             let (mut interpreter, mut memory) =
                 objective.interpreter::<f64>(&[t.loss, t.elbo, t.reconstruction, t.kl, t.kl_each])?;
             interpreter.run(&mut memory)?;
@@ -334,11 +334,11 @@ fn a_stream_trains_as_the_resident_set_does() {
     let set = images(model.image, 37);
     for device in [Device::Cpu, Device::Gpu(common::gpu())] {
         let run = |source: &Source| {
-            let mut trainer = Trainer::new(&device, &model.vae, source, model.image, config(12)).unwrap();
+            let mut trainer = Trainer::new(&device, &model.vae, source, config(12)).unwrap();
             let losses: Vec<u32> = finish(&mut trainer, 12).iter().map(|r| r.loss.to_bits()).collect();
             (losses, weights(&trainer))
         };
-        let resident = run(&Source::Resident(Arc::new(set.clone())));
+        let resident = run(&Source::Resident(Arc::new(set.clone().into())));
         for workers in [1, 3] {
             let [h, w, c] = model.image;
             let indices = (0..set.len()).collect();
@@ -351,7 +351,7 @@ fn a_stream_trains_as_the_resident_set_does() {
 /// Bits of every loss, and the weights, of 12 steps submitted in groups.
 fn in_groups(device: &Device, source: &Source, config: Config, groups: &[u64]) -> (Vec<u32>, Vec<(String, Vec<f32>)>) {
     let model = mlp();
-    let mut trainer = Trainer::new(device, &model.vae, source, model.image, config).unwrap();
+    let mut trainer = Trainer::new(device, &model.vae, source, config).unwrap();
     let mut records = vec![];
     for &steps in groups {
         trainer.advance_many(steps).unwrap();
@@ -372,8 +372,9 @@ fn several_steps_a_submission_are_the_same_steps() {
             let stream =
                 Source::Stream { images: set.clone(), indices: (0..count).collect(), shape: [h, w, c], workers: 2 };
             let config = Config { batch, beta: Beta::Linear { to: 1.0, steps: 9 }, ..config(12) };
-            let one = in_groups(&device, &Source::Resident(set.clone()), config, &[1; 12]);
-            for source in [Source::Resident(set), stream] {
+            let resident = Source::Resident(Arc::new(images([h, w, c], count).into()));
+            let one = in_groups(&device, &resident, config, &[1; 12]);
+            for source in [resident, stream] {
                 for groups in [&[12][..], &[1, 1, 7, 3]] {
                     assert!(in_groups(&device, &source, config, groups) == one, "{device}: {batch}, {groups:?}");
                 }
@@ -415,19 +416,19 @@ fn a_whole_run_submits_many_steps_and_misses_no_validation() {
 fn impossible_settings_are_refused() {
     let model = mlp();
     let refused = |config: Config, count: usize, image: [usize; 3], says: &str| {
-        let source = resident(model.image, count);
-        match Trainer::new(&Device::Cpu, &model.vae, &source, image, config) {
+        let source = resident(image, count);
+        match Trainer::new(&Device::Cpu, &model.vae, &source, config) {
             Ok(_) => panic!("accepted: {says}"),
             Err(e) => assert!(e.to_string().contains(says), "{e}"),
         }
     };
-    refused(config(1), 7, model.image, "7 training images are fewer than one batch of 8");
+    refused(config(1), 7, model.image, "7 training examples are fewer than one batch of 8");
     refused(Config { batch: 0, ..config(1) }, 7, model.image, "batch");
-    refused(config(1), 37, [8, 5, 1], "the data is [8, 8, 5, 1]");
+    refused(config(1), 37, [8, 5, 1], "the decoder yields");
     let mut wrong = autoencoder();
     wrong.image = [5, 7, 1];
     let source = resident(wrong.image, 37);
-    let e = Trainer::new(&Device::Cpu, &wrong.vae, &source, wrong.image, config(1)).err().unwrap();
+    let e = Trainer::new(&Device::Cpu, &wrong.vae, &source, config(1)).err().unwrap();
     assert!(e.to_string().contains("the decoder yields"), "{e}");
 }
 
@@ -435,18 +436,18 @@ fn impossible_settings_are_refused() {
 #[test]
 fn inference_allocates_nothing_of_training() {
     let (device, model) = (Device::Gpu(common::gpu()), conv());
-    let mut evaluator = Evaluator::new(&model.vae, 8, model.image).unwrap();
+    let mut evaluator = Evaluator::new(&model.vae, 8, resident(model.image, 1).types(8)).unwrap();
     let [bound, decode] = evaluator.graphs();
     let store = Store::new(&device, &[bound, decode]).unwrap();
     store.init(bound, 0).unwrap();
-    evaluator.compile(&device, &store).unwrap();
+    evaluator.attach(&device, &store);
     evaluator.figures(&images(model.image, 8), 0).unwrap();
     evaluator.decode(&[0.0; 5]).unwrap();
     let layout = store.layout();
     let weights = layout.shards.iter().map(|&n| 4 * n as u64).sum::<u64>();
     let states = layout.states.iter().map(|(_, ty)| ty.bytes() as u64).sum::<u64>();
     assert_eq!(store.allocated_bytes(), weights + states);
-    let trainer = Trainer::new(&device, &model.vae, &resident(model.image, 37), model.image, config(1)).unwrap();
+    let trainer = Trainer::new(&device, &model.vae, &resident(model.image, 37), config(1)).unwrap();
     let training = trainer.executable().planned_bytes();
     for exe in evaluator.compiled().unwrap() {
         println!("{}", exe.plan());

@@ -6,11 +6,10 @@ use std::time::Instant;
 use wavae::data::{synthetic_digits, synthetic_faces};
 use wavae::graph::{Graph, Recompute, Value};
 use wavae::lower::Precision;
-use wavae::nn::Mode;
 use wavae::ops::conv::Conv2d;
 use wavae::train::{Config, Rate, Source, Trainer};
 use wavae::tune::{Report, tune};
-use wavae::vae::{Vae, zoo};
+use wavae::vae::{Batch, Model as _, Vae, zoo};
 use wavae::{Array, Device, Executable, Result, Store, TensorType};
 
 /// A sample lasts at least this long, so that what surrounds it does not count.
@@ -53,25 +52,24 @@ impl Spec {
         self.workload != "W3-4096" || matches!(device, Device::Gpu(gpu) if !gpu.caps().software)
     }
 
-    /// Data, image shape and settings of a workload that trains.
-    fn training(&self, device: &Device) -> Result<Option<(Source, [usize; 3], Config)>> {
+    /// Data and settings of a workload that trains.
+    fn training(&self, device: &Device) -> Result<Option<(Source, Config)>> {
         let set = match self.workload {
             "W1" => synthetic_digits(4 * self.batch, 0)?,
             "W2" => synthetic_faces(self.batch.max(256), 64, 0)?,
             _ => return Ok(None),
         };
-        let image = [set.height, set.width, set.channels];
         let &Self { batch, recompute, precision, .. } = self;
         let (steps, rate) = (u64::MAX, Rate::constant(1e-3));
         let config = Config { steps, batch, rate, recompute, precision, ..Config::default() };
-        Ok(Some((Source::of(set, device, 1), image, config)))
+        Ok(Some((Source::of(set, device, 1)?, config)))
     }
 
     /// Measures the workload's kernel variants on `device` and keeps the fastest.
     pub fn tune(&self, device: &Device) -> Result<Report> {
         let say = &mut |line: &str| eprintln!("  {line}");
         match self.training(device)? {
-            Some((source, image, config)) => Trainer::tune(device, &self.vae(), &source, image, config, say),
+            Some((source, config)) => Trainer::tune(device, &self.vae(), &source, config, say),
             None => {
                 let (g, root, _) = graph(self)?;
                 tune(device, &[(&g, &[root])], say)
@@ -113,8 +111,8 @@ impl Run {
         let training = spec.training(&device.device)?;
         let start = Instant::now();
         let work = match training {
-            Some((source, image, config)) => {
-                Work::Training(Box::new(Trainer::new(&device.device, &spec.vae(), &source, image, config)?))
+            Some((source, config)) => {
+                Work::Training(Box::new(Trainer::new(&device.device, &spec.vae(), &source, config)?))
             }
             None => inference(&device.device, &spec)?,
         };
@@ -200,7 +198,7 @@ fn graph(spec: &Spec) -> Result<(Graph, Value, Vec<Vec<usize>>)> {
     let inputs = inputs.collect::<Result<Vec<_>>>()?;
     let root = match spec.workload {
         "W4" => g.conv2d(inputs[0], inputs[1], &Conv2d { pad: [1; 4], ..Conv2d::default() })?,
-        "W5" => spec.vae().decode(&mut g, inputs[0], Mode::Eval)?,
+        "W5" => spec.vae().decode(&mut g, inputs[0], &Batch::empty(spec.batch))?,
         _ => g.matmul(inputs[0], inputs[1])?,
     };
     Ok((g, root, shapes))

@@ -60,7 +60,7 @@ pub fn open(args: &Args, device: &Device) -> Result<Faces> {
             let held_out = |split| all.subset(&all.indices(split).into_iter().take(HELD_OUT).collect::<Vec<_>>());
             let (valid, test) = (held_out(Split::Valid), held_out(Split::Test));
             enough(all.len(), &probe, &valid, &test)?;
-            Ok(Faces { source: Source::of(train, device, workers), probe, valid, test, origin, files: None })
+            Ok(Faces { source: Source::of(train, device, workers)?, probe, valid, test, origin, files: None })
         }
     }
 }

@@ -46,7 +46,7 @@ fn run(args: &Args) -> Result<()> {
         steps,
         batch,
         seed: args.seed,
-        rate: Rate { peak: args.lr, warmup: (steps / 7).max(1), floor: 0.02 },
+        rate: Rate::Cosine { peak: args.lr, warmup: (steps / 7).max(1), floor: 0.02 },
         beta: Beta::Linear { to: args.beta, steps: steps / 10 },
         clip: 50_000.0, // a guard: ordinary steps stay below
         optimizer: Optimizer::Adam(Adam { beta2: 0.99, ..Adam::default() }),
@@ -56,7 +56,7 @@ fn run(args: &Args) -> Result<()> {
         ..Config::default()
     };
     let vae = model::model(args.latent as usize, args.width as usize, args.sigma);
-    let mut trainer = common::trainer(&device, &vae, &faces.source, [SIZE, SIZE, 3], config, args.tune)?;
+    let mut trainer = common::trainer(&device, &vae, &faces.source, config, args.tune)?;
     let (metrics, seconds) = common::train(&mut trainer, &faces.valid, length, args.load.as_deref(), &args.out)?;
 
     let codes = trainer.evaluator().encode(&faces.test)?;

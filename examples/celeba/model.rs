@@ -1,7 +1,7 @@
 //! The model: four strided convolutions down, four transposed ones up, batch norm and relu between.
 
 use wavae::nn::{Activation, BatchNorm, Conv, ConvTranspose, Flatten, Linear, Sequential, Start, Unflatten};
-use wavae::vae::{DiagonalGaussian, Elbo, GaussianPixels, Spread, StandardNormal, Vae};
+use wavae::vae::{DiagonalGaussian, GaussianPixels, Spread, Vae};
 
 /// A VAE for 64×64 RGB images with `latent` dimensions, `width` channels at the images' end, eight times as many at the
 /// codes' end, and Gaussian pixels of standard deviation `sigma`.
@@ -25,12 +25,7 @@ pub fn model(latent: usize, width: usize, sigma: f32) -> Vae {
             .then("act", Activation::Relu);
         decoder = decoder.then(format!("block{}", i + 1), block);
     }
-    Vae {
-        encoder: Box::new(encoder.then("flatten", Flatten)),
-        posterior: Box::new(DiagonalGaussian::new(latent)),
-        prior: Box::new(StandardNormal),
-        decoder: Box::new(decoder.then("out", ConvTranspose::new(3, 4).stride(2).pad(1))),
-        likelihood: Box::new(GaussianPixels { sigma: Spread::Fixed(sigma) }),
-        objective: Elbo::default(),
-    }
+    let decoder = decoder.then("out", ConvTranspose::new(3, 4).stride(2).pad(1));
+    let likelihood = GaussianPixels { sigma: Spread::Fixed(sigma) };
+    Vae::new(encoder.then("flatten", Flatten), DiagonalGaussian::new(latent), decoder, likelihood)
 }

@@ -50,20 +50,13 @@ pub fn open(request: &str) -> Result<Device> {
 }
 
 /// A trainer; with `tune` the kernel variants are measured on this device first, and the fastest are kept for later runs.
-pub fn trainer(
-    device: &Device,
-    vae: &Vae,
-    source: &Source,
-    image: [usize; 3],
-    config: Config,
-    tune: bool,
-) -> Result<Trainer> {
+pub fn trainer(device: &Device, vae: &Vae, source: &Source, config: Config, tune: bool) -> Result<Trainer> {
     if tune {
         say!("tuning: every kernel variant is measured on this device");
-        let report = Trainer::tune(device, vae, source, image, config, &mut |line| say!("  {line}"))?;
+        let report = Trainer::tune(device, vae, source, config, &mut |line| say!("  {line}"))?;
         say!("{report}");
     }
-    Trainer::new(device, vae, source, image, config)
+    Trainer::new(device, vae, source, config)
 }
 
 /// How long to train.

@@ -47,7 +47,7 @@ fn run(args: &Args) -> Result<()> {
         steps,
         batch,
         seed: args.seed,
-        rate: Rate { peak: args.lr, warmup: 20.min(steps), floor: 0.02 },
+        rate: Rate::Cosine { peak: args.lr, warmup: 20.min(steps), floor: 0.02 },
         beta: Beta::Linear { to: args.beta, steps: steps / 10 },
         clip: 1000.0,
         validate_every: (steps / 5).max(1),
@@ -56,7 +56,7 @@ fn run(args: &Args) -> Result<()> {
         ..Config::default()
     };
     let vae = model::model(args.latent as usize, height, width);
-    let mut trainer = common::trainer(&device, &vae, &digits.source, [height, width, 1], config, args.tune)?;
+    let mut trainer = common::trainer(&device, &vae, &digits.source, config, args.tune)?;
     let (metrics, seconds) = common::train(&mut trainer, &digits.valid, length, args.load.as_deref(), &args.out)?;
 
     let codes = trainer.evaluator().encode(&digits.test)?;

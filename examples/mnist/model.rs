@@ -1,7 +1,7 @@
 //! The model: a fully connected encoder and its mirror image, so that images of any size fit.
 
 use wavae::nn::{Activation, Flatten, Linear, Sequential, Start, Unflatten};
-use wavae::vae::{BernoulliLogits, DiagonalGaussian, Elbo, StandardNormal, Vae};
+use wavae::vae::{BernoulliLogits, DiagonalGaussian, Vae};
 
 /// Widths of the encoder's hidden layers; the decoder's are the same in reverse.
 const WIDTHS: [usize; 3] = [512, 256, 128];
@@ -20,12 +20,5 @@ pub fn model(latent: usize, height: usize, width: usize) -> Vae {
     let decoder = layers(WIDTHS.into_iter().rev(), Sequential::new())
         .then("out", Linear::new(height * width))
         .then("unflatten", Unflatten::image(height, width, 1));
-    Vae {
-        encoder: Box::new(encoder),
-        posterior: Box::new(DiagonalGaussian::new(latent)),
-        prior: Box::new(StandardNormal),
-        decoder: Box::new(decoder),
-        likelihood: Box::new(BernoulliLogits),
-        objective: Elbo::default(),
-    }
+    Vae::new(encoder, DiagonalGaussian::new(latent), decoder, BernoulliLogits)
 }

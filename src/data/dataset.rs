@@ -187,6 +187,21 @@ impl Dataset {
         }
     }
 
+    /// The images of the column `x`, with labels where there are some.
+    ///
+    /// # Errors
+    /// When `x` holds no `U8` images [N, H, W, C].
+    pub fn images(&self) -> Result<ImageSet> {
+        let x = self.column("x")?;
+        let (&[_, height, width, channels], ArrayData::U8(pixels)) = (x.shape.dims(), &x.data) else {
+            return Err(Error::Config(format!("the column x {} holds no images in bytes", x.ty())));
+        };
+        let mut set = ImageSet::new(height, width, channels, pixels.clone())?;
+        set.split = self.split.clone();
+        set.labels = self.integers("label").ok().map(|labels| labels.iter().map(|&label| label as u8).collect());
+        Ok(set)
+    }
+
     /// The types of the columns for batches of `batch` examples.
     pub fn types(&self, batch: usize) -> Vec<(String, TensorType)> {
         let of = |array: &Array| {
@@ -196,6 +211,46 @@ impl Dataset {
             ty
         };
         self.columns.iter().map(|(name, array)| (name.clone(), of(array))).collect()
+    }
+}
+
+/// Examples that an evaluator can read batch by batch.
+pub trait Examples {
+    /// How many.
+    fn count(&self) -> usize;
+    /// The types of the columns for batches of `batch` examples.
+    fn batch_types(&self, batch: usize) -> Vec<(String, TensorType)>;
+    /// The rows `indices` of the column `name`.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    fn rows(&self, name: &str, indices: &[usize]) -> Result<Array>;
+}
+
+impl Examples for Dataset {
+    fn count(&self) -> usize {
+        self.len()
+    }
+    fn batch_types(&self, batch: usize) -> Vec<(String, TensorType)> {
+        self.types(batch)
+    }
+    fn rows(&self, name: &str, indices: &[usize]) -> Result<Array> {
+        Ok(rows(self.column(name)?, indices))
+    }
+}
+
+impl Examples for ImageSet {
+    fn count(&self) -> usize {
+        self.len()
+    }
+    fn batch_types(&self, batch: usize) -> Vec<(String, TensorType)> {
+        vec![("x".into(), TensorType::u8([batch, self.height, self.width, self.channels]))]
+    }
+    fn rows(&self, name: &str, indices: &[usize]) -> Result<Array> {
+        match name {
+            "x" => Array::u8([indices.len(), self.height, self.width, self.channels], self.gather(indices)),
+            _ => Err(Error::Name(format!("no column {name}; a set of images has x"))),
+        }
     }
 }
 

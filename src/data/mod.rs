@@ -10,7 +10,7 @@ pub mod images;
 mod synthetic;
 
 pub use batches::{Batch, BatchLoader, BatchOptions, ImageSource};
-pub use dataset::Dataset;
+pub use dataset::{Dataset, Examples};
 pub use formats::celeba::{CelebA, CelebAOptions, write_celeba};
 pub use formats::idx::{load_idx, write_idx};
 pub use formats::{celeba, idx, jpeg};

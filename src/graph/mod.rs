@@ -182,6 +182,14 @@ impl Graph {
         result
     }
 
+    /// Runs `build` outside of all scopes.
+    pub fn unscoped<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> R {
+        let outer = std::mem::take(&mut self.scope);
+        let result = build(self);
+        self.scope = outer;
+        result
+    }
+
     fn path(&self, name: &str) -> String {
         match (self.scope.as_str(), name) {
             ("", name) => name.to_string(),

@@ -349,6 +349,19 @@ impl Graph {
     pub fn detach(&mut self, x: Value) -> Result<Value> {
         self.map(&DETACH, &[], &[x])
     }
+    /// `x` [B, …] `times` times, one after another: [times · B, …].
+    pub fn tile(&mut self, x: Value, times: usize) -> Result<Value> {
+        if times == 1 {
+            return Ok(x);
+        }
+        let (len, mut dims) = (self.shape(x).len(), self.shape(x).dims().to_vec());
+        let flat = self.reshape(x, [1, len])?;
+        let tiled = self.expand(flat, Shape::from([times, len]))?;
+        if let Some(first) = dims.first_mut() {
+            *first *= times;
+        }
+        self.reshape(tiled, dims)
+    }
     /// `x` summed over the axes along which a tensor of `shape` would be stretched to it: the gradient of broadcasting.
     pub fn sum_to(&mut self, x: Value, shape: &Shape) -> Result<Value> {
         let from = self.shape(x).clone();

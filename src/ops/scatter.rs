@@ -1,4 +1,4 @@
-//! Scatter-add: the adjoint of gather. y[v] = Σ over b with index v of x[b]: the gradient of an embedding's table.
+//! Scatter-add: the adjoint of gather. y\[v\] = Σ over b with index v of x\[b\]: the gradient of an embedding's table.
 //!
 //! Without float atomics: either every element of y looks at all indices, or positions of one row are linked to a list first
 //! (each word has one writer) and every element of y walks its row's. Both add in ascending order, with the same bits.

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,9 @@ pub struct Record {
     /// Global norm of the gradient; absent in validation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grad_norm: Option<f32>,
+    /// The model's own figures by name.
+    #[serde(flatten)]
+    pub figures: BTreeMap<String, f32>,
 }
 
 /// Keeps all records and writes them to a file where one is given.

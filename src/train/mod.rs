@@ -13,7 +13,7 @@ mod source;
 mod trainer;
 
 pub use checkpoint::{load, save};
-pub use evaluator::{Evaluator, Figures};
+pub use evaluator::{Bound, Evaluator, Figures};
 pub use metrics::{Metrics, Record};
 pub use optimizer::Optimizer;
 pub use progress::Progress;

@@ -1,23 +1,20 @@
 //! Where batches come from: a set resident on the device, or a stream of batches from loader threads.
 
-use crate::data::{BatchLoader, BatchOptions, ImageSet, ImageSource};
+use crate::data::{BatchLoader, BatchOptions, Dataset, ImageSource};
 use crate::device::{Device, Executable, Store};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Init, Value};
 use crate::rng::Philox;
 use crate::tensor::{Array, TensorType};
+use crate::vae::{Batch, leaf};
 use rand::seq::SliceRandom;
 use std::sync::Arc;
 
-/// The name of the resident set in the store.
-const RESIDENT: &str = "data.train";
-
-/// Training images, [H, W, C] bytes each.
+/// Training examples.
 #[derive(Clone)]
 pub enum Source {
-    /// Uploaded once; each step gathers its batch by index on the device.
-    Resident(Arc<ImageSet>),
-    /// Read by loader threads; each step uploads its batch.
+    /// The columns that the model reads are uploaded once; each step gathers its batch by index on the device.
+    Resident(Arc<Dataset>),
+    /// Images, the column `x`, read by loader threads; each step uploads its batch.
     Stream {
         /// Where the images are.
         images: Arc<dyn ImageSource>,
@@ -31,20 +28,30 @@ pub enum Source {
 }
 
 impl Source {
-    /// `set` resident where the device takes it as one buffer, else streamed.
-    pub fn of(set: ImageSet, device: &Device, workers: usize) -> Self {
+    /// `set` resident where the device takes each of its columns as one buffer; else its images streamed, if it holds
+    /// nothing else.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a set that is too large and no plain set of images.
+    pub fn of(set: impl Into<Dataset>, device: &Device, workers: usize) -> Result<Self> {
+        let set = set.into();
         let limit = match device {
             Device::Cpu => u64::MAX,
             Device::Gpu(gpu) => gpu.caps().max_binding_bytes.min(gpu.caps().max_buffer_bytes),
         };
-        let shape = [set.height, set.width, set.channels];
-        let indices = (0..set.len()).collect();
-        match set.pixels.len() as u64 <= limit {
-            true => Self::Resident(Arc::new(set)),
-            false => Self::Stream { images: Arc::new(set), indices, shape, workers },
-        }
+        let large = set.columns().iter().find(|(_, array)| array.ty().bytes() as u64 > limit);
+        let Some((name, array)) = large else { return Ok(Self::Resident(Arc::new(set))) };
+        let shape = match array.shape.dims() {
+            &[_, h, w, c] if name == "x" => [h, w, c],
+            _ => {
+                let message = format!("the column {name} {} is beyond the device's {limit} bytes", array.ty());
+                return Err(Error::Config(format!("{message}; take fewer examples")));
+            }
+        };
+        let images = set.images()?;
+        Ok(Self::Stream { indices: (0..set.len()).collect(), images: Arc::new(images), shape, workers })
     }
-    /// How many images.
+    /// How many examples.
     pub fn len(&self) -> usize {
         match self {
             Self::Resident(set) => set.len(),
@@ -55,38 +62,44 @@ impl Source {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    fn shape(&self) -> [usize; 3] {
+
+    /// The types of the columns of a batch of `batch` examples.
+    pub fn types(&self, batch: usize) -> Vec<(String, TensorType)> {
         match self {
-            Self::Resident(set) => [set.height, set.width, set.channels],
-            Self::Stream { shape, .. } => *shape,
+            Self::Resident(set) => set.types(batch),
+            Self::Stream { shape: [h, w, c], .. } => vec![("x".into(), TensorType::u8([batch, *h, *w, *c]))],
         }
     }
 
-    /// The batch in [0, 1], [B, H, W, C], as graph.
-    pub(super) fn batch(&self, g: &mut Graph, batch: usize) -> Result<Value> {
+    /// A batch, as graph.
+    pub(super) fn batch(&self, batch: usize) -> Result<Batch> {
         if batch == 0 {
-            return Err(Error::Config("a batch must hold at least 1 image".into()));
+            return Err(Error::Config("a batch must hold at least 1 example".into()));
         }
-        let [h, w, c] = self.shape();
-        let table = match self {
-            Self::Resident(set) => g.state(RESIDENT, TensorType::u8([set.len(), h, w, c]), Init::Constant(0.0))?,
-            Self::Stream { .. } => g.input("pixels", TensorType::u8([batch, h, w, c]))?,
-        };
-        let indices = g.input("indices", TensorType::u32([batch]))?;
-        g.gather_u8(table, indices, 1.0 / 255.0, 0.0)
+        Ok(match self {
+            Self::Resident(set) => {
+                let tables = set.columns().iter().map(|(name, array)| (name.clone(), array.ty()));
+                Batch::resident(batch, tables.collect())
+            }
+            Self::Stream { .. } => Batch::uploaded(batch, self.types(batch)),
+        })
     }
 
     /// Uploads what stays, and yields what writes each step's batch.
     pub(super) fn open(&self, store: &Store, batch: usize, seed: u64) -> Result<Feed> {
         if self.len() < batch {
             let message =
-                format!("{} training images are fewer than one batch of {batch}; pass a smaller --batch", self.len());
+                format!("{} training examples are fewer than one batch of {batch}; pass a smaller --batch", self.len());
             return Err(Error::Config(message));
         }
         match self {
             Self::Resident(set) => {
-                let pixels = Array::u8([set.len(), set.height, set.width, set.channels], set.pixels.clone())?;
-                store.write(RESIDENT, &pixels)?;
+                for (name, array) in set.columns() {
+                    let leaf = leaf(name);
+                    if store.layout().states.iter().any(|(known, _)| *known == leaf) {
+                        store.write(&leaf, array)?;
+                    }
+                }
                 Ok(Feed::Indices { len: set.len(), batch, seed, epoch: u64::MAX, order: vec![] })
             }
             Self::Stream { images, indices, shape, workers } => {
@@ -108,7 +121,7 @@ pub(super) enum Feed {
 impl Feed {
     /// Writes the batch of `step` (counted from 0, in order) and returns the inputs written.
     pub(super) fn write(&mut self, step: u64, exe: &mut Executable) -> Result<Vec<(String, Array)>> {
-        let written = match self {
+        let mut written = match self {
             Self::Indices { len, batch, seed, epoch, order } => {
                 let per_epoch = (*len / *batch) as u64;
                 if *epoch != step / per_epoch {
@@ -125,10 +138,11 @@ impl Feed {
                 let count = batch.indices.len();
                 vec![
                     ("indices".to_string(), Array::u32([count], (0..count as u32).collect())?),
-                    ("pixels".to_string(), Array::u8([count, *h, *w, *c], batch.pixels)?),
+                    (leaf("x"), Array::u8([count, *h, *w, *c], batch.pixels)?),
                 ]
             }
         };
+        written.retain(|(name, _)| exe.has_input(name));
         written.iter().try_for_each(|(name, array)| exe.write(name, array))?;
         Ok(written)
     }

@@ -4,7 +4,7 @@ use super::diagnose::first_non_finite;
 use super::scaling;
 use super::source::Feed;
 use super::{Beta, Evaluator, Figures, Metrics, Optimizer, Progress, Rate, Record, Source};
-use crate::data::ImageSet;
+use crate::data::Examples;
 use crate::device::{Device, Executable, Store, planned_bytes};
 use crate::error::{Error, Result};
 use crate::graph::{Def, Graph, Recompute, Value};
@@ -12,8 +12,8 @@ use crate::lower::Precision;
 use crate::nn::Mode;
 use crate::tensor::Array;
 use crate::tune;
-use crate::vae::Vae;
-use std::collections::VecDeque;
+use crate::vae::Model;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 /// What to do when a step's gradient is not finite. The weights are safe either way: such an update is never applied.
@@ -31,7 +31,7 @@ pub enum OnNonFinite {
 pub struct Config {
     /// Steps.
     pub steps: u64,
-    /// Images a step.
+    /// Examples a step.
     pub batch: usize,
     /// Fixes initial weights, batches and noise.
     pub seed: u64,
@@ -41,6 +41,8 @@ pub struct Config {
     pub rate: Rate,
     /// Weight of the KL.
     pub beta: Beta,
+    /// Nats of KL that an objective with a capacity aims at.
+    pub capacity: Beta,
     /// Global norm that gradients are clipped to; 0 for no clipping.
     pub clip: f32,
     /// Steps between validations; 0 for one at the end only.
@@ -60,8 +62,9 @@ impl Default for Config {
             batch: 64,
             seed: 0,
             optimizer: Optimizer::default(),
-            rate: Rate { peak: 1e-3, warmup: 20, floor: 0.1 },
+            rate: Rate::Cosine { peak: 1e-3, warmup: 20, floor: 0.1 },
             beta: Beta::Constant(1.0),
+            capacity: Beta::Constant(0.0),
             clip: 0.0,
             validate_every: 0,
             non_finite: OnNonFinite::Abort,
@@ -82,23 +85,32 @@ pub struct Trainer {
     evaluator: Evaluator,
     /// As [`describe`] lists them.
     watched: Vec<Value>,
+    names: Vec<&'static str>,
     step: u64,
     start: Instant,
     /// Inputs of steps whose figures have not arrived.
     recent: VecDeque<(u64, Vec<(String, Array)>)>,
 }
 
-/// The graph of a training step, and the figures that are watched: loss, ELBO, reconstruction, KL, and sums whose
-/// total is the square of the gradient norm; at half precision also the loss scale.
-fn describe(vae: &Vae, source: &Source, config: &Config) -> Result<(Graph, Vec<Value>)> {
+/// The graph of a training step and what is watched of it.
+struct Description {
+    graph: Graph,
+    /// Loss, ELBO, reconstruction, KL, and sums whose total is the square of the gradient norm; then at half precision the
+    /// loss scale, then the model's own figures.
+    watched: Vec<Value>,
+    /// The names of the model's own figures.
+    names: Vec<&'static str>,
+}
+
+fn describe(model: &dyn Model, source: &Source, config: &Config) -> Result<Description> {
     let mut graph = Graph::new();
-    let x = source.batch(&mut graph, config.batch)?;
-    let terms = vae.terms(&mut graph, x, Mode::Train)?;
+    let batch = source.batch(config.batch)?;
+    let terms = model.terms(&mut graph, &batch, Mode::Train)?;
     let params = graph.params();
     let forward = graph.nodes().len();
     let mut grads = match config.precision {
-        Precision::F32 => graph.grad(terms.loss, &params)?,
-        Precision::F16 => scaling::grad(&mut graph, terms.loss, &params)?,
+        Precision::F32 => terms.gradients(&mut graph, &params, Graph::grad)?,
+        Precision::F16 => terms.gradients(&mut graph, &params, scaling::grad)?,
     };
     if config.recompute != Recompute::Nothing {
         let (checkpointed, map) = graph.checkpoint(forward, config.recompute)?;
@@ -114,7 +126,8 @@ fn describe(vae: &Vae, source: &Source, config: &Config) -> Result<(Graph, Vec<V
     if config.precision == Precision::F16 {
         watched.push(scaling::update(&mut graph, squares)?);
     }
-    Ok((graph, watched))
+    watched.extend(terms.figures.iter().map(|(_, value)| *value));
+    Ok(Description { graph, watched, names: terms.figures.iter().map(|(name, _)| *name).collect() })
 }
 
 impl Trainer {
@@ -122,9 +135,9 @@ impl Trainer {
     ///
     /// # Errors
     /// Parts that do not fit together, too few images, too little memory.
-    pub fn new(device: &Device, vae: &Vae, source: &Source, image: [usize; 3], config: Config) -> Result<Self> {
-        let (graph, watched) = describe(vae, source, &config)?;
-        let mut evaluator = Evaluator::new(vae, config.batch, image)?;
+    pub fn new(device: &Device, model: &dyn Model, source: &Source, config: Config) -> Result<Self> {
+        let Description { graph, watched, names } = describe(model, source, &config)?;
+        let mut evaluator = Evaluator::new(model, config.batch, source.types(config.batch))?;
         let [bound, decode] = evaluator.graphs();
         let store = Store::new(device, &[&graph, bound, decode])?;
         store.init(&graph, config.seed)?;
@@ -132,7 +145,7 @@ impl Trainer {
         let mut plan = exe.plan().to_string();
         if config.recompute != Recompute::Nothing {
             let plain = Config { recompute: Recompute::Nothing, ..config };
-            let (plain, watched) = describe(vae, source, &plain)?;
+            let Description { graph: plain, watched, .. } = describe(model, source, &plain)?;
             let before = planned_bytes(device, &store, &plain, &watched, config.precision)? as f64;
             let (mib, after) = (f64::from(1 << 20), exe.planned_bytes() as f64);
             let nodes = graph.nodes().len() - plain.nodes().len();
@@ -141,10 +154,11 @@ impl Trainer {
             plan += &format!("{:.1} → {:.1} MiB for {more:.0} % more arithmetic, ", before / mib, after / mib);
             plan += &format!("{nodes} nodes computed again");
         }
-        evaluator.compile(device, &store)?;
+        evaluator.attach(device, &store);
         let feed = source.open(&store, config.batch, config.seed)?;
         let recent = VecDeque::new();
-        Ok(Self { config, graph, store, exe, plan, feed, evaluator, watched, step: 0, start: Instant::now(), recent })
+        let (step, start) = (0, Instant::now());
+        Ok(Self { config, graph, store, exe, plan, feed, evaluator, watched, names, step, start, recent })
     }
     /// Measures the kernel variants that training and evaluating this model can run with on `device`, and keeps the fastest
     /// for every [`Trainer::new`] from now on ([`tune::tune`]). `say` is told of each as it is done.
@@ -153,16 +167,15 @@ impl Trainer {
     /// As [`Trainer::new`] and [`tune::tune`].
     pub fn tune(
         device: &Device,
-        vae: &Vae,
+        model: &dyn Model,
         source: &Source,
-        image: [usize; 3],
         config: Config,
         say: &mut dyn FnMut(&str),
     ) -> Result<tune::Report> {
-        let (graph, watched) = describe(vae, source, &config)?;
-        let evaluator = Evaluator::new(vae, config.batch, image)?;
+        let Description { graph, watched, .. } = describe(model, source, &config)?;
+        let evaluator = Evaluator::new(model, config.batch, source.types(config.batch))?;
         let [bound, decode] = evaluator.plans();
-        tune::tune(device, &[(&graph, &watched), (bound.0, &bound.1), (decode.0, &decode.1)], say)
+        tune::tune(device, &[(&graph, &watched), bound, decode], say)
     }
     /// The weights.
     pub fn store(&self) -> &Store {
@@ -179,6 +192,10 @@ impl Trainer {
     /// The training graph.
     pub fn graph(&self) -> &Graph {
         &self.graph
+    }
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
     /// Steps done.
     pub fn step(&self) -> u64 {
@@ -219,6 +236,7 @@ impl Trainer {
         let scalars = [
             ("optimizer", Array::f32([4], hyper.to_vec())?),
             ("beta", Array::f32([], vec![self.config.beta.at(step)])?),
+            ("capacity", Array::f32([], vec![self.config.capacity.at(step)])?),
             ("rng", Array::u32([4], state)?),
         ];
         for (name, array) in scalars {
@@ -278,12 +296,16 @@ impl Trainer {
                 kl: figure(3),
                 beta: self.config.beta.at(step - 1),
                 grad_norm: Some(grad_norm),
+                figures: (self.names.iter().enumerate())
+                    .map(|(k, name)| (name.to_string(), figure(self.watched.len() - self.names.len() + k)))
+                    .collect(),
             };
             let finite = (0..4).all(|k| figure(k).is_finite()) && grad_norm.is_finite();
             let inputs = self.recent.iter().find(|(s, _)| *s == step).map(|(_, inputs)| inputs.clone());
             self.recent.retain(|(s, _)| *s > step);
             // Skipped on the device, which has halved the loss scale: nothing to do while that may help.
-            let scaled = arrays.get(5).is_some_and(|scale| scale.as_f32()[0] > scaling::RULE.least);
+            let scaled = self.config.precision == Precision::F16
+                && arrays.get(5).is_some_and(|scale| scale.as_f32()[0] > scaling::RULE.least);
             let rescaled = scaled && !grad_norm.is_finite();
             if !finite && !rescaled && self.config.non_finite == OnNonFinite::Abort {
                 let roots = self.watched.clone();
@@ -303,12 +325,12 @@ impl Trainer {
     }
 
     /// The bound over `set`.
-    pub fn validate(&mut self, set: &ImageSet) -> Result<Figures> {
+    pub fn validate(&mut self, set: &dyn Examples) -> Result<Figures> {
         self.evaluator.figures(set, self.config.seed)
     }
 
     /// Trains to the last step, with validations on `valid`, records to `metrics` and progress to the user.
-    pub fn run(&mut self, valid: Option<&ImageSet>, metrics: &mut Metrics, progress: &mut Progress) -> Result<()> {
+    pub fn run(&mut self, valid: Option<&dyn Examples>, metrics: &mut Metrics, progress: &mut Progress) -> Result<()> {
         self.start = Instant::now();
         while self.step < self.config.steps {
             let every = self.config.validate_every;
@@ -337,9 +359,10 @@ impl Trainer {
                     kl: kl as f32,
                     beta,
                     grad_norm: None,
+                    figures: BTreeMap::new(),
                 };
                 progress.note(&format!(
-                    "step {}: validation ELBO {elbo:.1}, reconstruction {reconstruction:.1}, KL {kl:.1} nats/image",
+                    "step {}: validation ELBO {elbo:.1}, reconstruction {reconstruction:.1}, KL {kl:.1} nats/example",
                     self.step
                 ));
                 metrics.push(record)?;

@@ -1,8 +1,12 @@
 //! A variational autoencoder, composed: encoder × posterior × prior × decoder × likelihood × objective. Each part is a
 //! small type; a published variant is a combination. Parts only build graph: no training loop, no device.
 
+mod batch;
+mod binarized;
+mod corruption;
 mod likelihood;
-mod objective;
+mod model;
+pub mod objective;
 mod posterior;
 mod prior;
 pub mod zoo;
@@ -12,15 +16,20 @@ use crate::graph::{Graph, Value};
 use crate::nn::{Mode, Module};
 use crate::tensor::{Shape, TensorType};
 
+pub use batch::Batch;
+pub(crate) use batch::leaf;
+pub use binarized::Binarized;
+pub use corruption::Corruption;
 pub use likelihood::{
-    BernoulliLogits, DiscretizedLogisticPixels, GaussianPixels, LaplacePixels, Likelihood, NegativeBinomialCounts,
-    PoissonCounts, Spread,
+    BernoulliLogits, DiscretizedLogisticPixels, GaussianPixels, GaussianReals, LaplacePixels, Likelihood,
+    NegativeBinomialCounts, PoissonCounts, Spread,
 };
-pub use objective::Elbo;
+pub use model::{Model, Player, Terms};
+pub use objective::{Elbo, Objective, Pass};
 pub use posterior::{Delta, DiagonalGaussian, Flowed, Latent, Posterior};
 pub use prior::{FlowPrior, MixturePrior, Prior, PriorContext, StandardNormal, VampPrior};
 
-/// The six parts. See the module.
+/// The six parts, and what they may be conditioned on. See the module.
 #[derive(Debug)]
 pub struct Vae {
     /// x → features [B, F].
@@ -34,37 +43,87 @@ pub struct Vae {
     /// p(x|z).
     pub likelihood: Box<dyn Likelihood>,
     /// How the terms become a loss.
-    pub objective: Elbo,
-}
-
-/// What [`Vae::terms`] yields. Batch means unless said; all in nats per example.
-#[derive(Clone, Copy, Debug)]
-pub struct Terms {
-    /// What is minimised: a scalar.
-    pub loss: Value,
-    /// The evidence lower bound, whatever β and free bits are: a scalar.
-    pub elbo: Value,
-    /// −ln p(x|z): a scalar.
-    pub reconstruction: Value,
-    /// KL(q(z|x) ‖ p(z)): a scalar.
-    pub kl: Value,
-    /// −ln p(x|z) of each example: \[B\].
-    pub reconstruction_each: Value,
-    /// KL of each example in its parts, which sum to it: [B, L] by latent dimension where it falls apart so, else [B, 1].
-    pub kl_each: Value,
-    /// The sample and its distribution.
-    pub latent: Latent,
-    /// E[x|z], shaped as x.
-    pub mean: Value,
+    pub objective: Box<dyn Objective>,
+    /// A conditional model: this many classes, the column `label`, beside the features and beside z (Sohn 2015,
+    /// "Learning structured output representation using deep conditional generative models").
+    pub classes: Option<usize>,
+    /// A denoising model: what is done to x before it is encoded in training (Im 2017, arXiv 1511.06406).
+    pub corruption: Option<Corruption>,
 }
 
 impl Vae {
-    /// The model in one picture: encodes `x` [B, …], samples, decodes, and weighs the terms.
-    ///
-    /// Inputs it declares: `rng` (`U32` \[4\]: seed, step) where the posterior samples, `beta` (a scalar).
-    pub fn terms(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Terms> {
-        let latent = self.encode(g, x, mode)?;
-        let decoded = g.scoped("decoder", |g| self.decoder.forward(g, latent.z, mode))?;
+    /// A model of these parts with the standard normal prior and the plain bound.
+    pub fn new(
+        encoder: impl Module + 'static,
+        posterior: impl Posterior + 'static,
+        decoder: impl Module + 'static,
+        likelihood: impl Likelihood + 'static,
+    ) -> Self {
+        Self {
+            encoder: Box::new(encoder),
+            posterior: Box::new(posterior),
+            prior: Box::new(StandardNormal),
+            decoder: Box::new(decoder),
+            likelihood: Box::new(likelihood),
+            objective: Box::new(Elbo::default()),
+            classes: None,
+            corruption: None,
+        }
+    }
+    /// With another prior.
+    pub fn prior(self, prior: impl Prior + 'static) -> Self {
+        Self { prior: Box::new(prior), ..self }
+    }
+    /// With another objective.
+    pub fn objective(self, objective: impl Objective + 'static) -> Self {
+        Self { objective: Box::new(objective), ..self }
+    }
+}
+
+/// A pass's values, before an objective sees them.
+struct Forward {
+    x: Value,
+    latent: Latent,
+    decoded: Value,
+    reconstruction_each: Value,
+}
+
+impl Vae {
+    /// q(z|x) and `samples` samples of it for each example, [samples · B, L].
+    pub fn encode(&self, g: &mut Graph, batch: &Batch, samples: usize, mode: Mode) -> Result<Latent> {
+        let mut x = batch.get(g, "x")?;
+        if let Some(corruption) = self.corruption.filter(|_| mode == Mode::Train) {
+            x = corruption.apply(g, x)?;
+        }
+        let features = g.scoped("encoder", |g| self.encoder.forward(g, x, mode))?;
+        let features = self.beside_label(g, features, batch)?;
+        g.scoped("posterior", |g| self.posterior.infer(g, features, samples))
+    }
+
+    /// `rows` [n · B, F] with the one-hot labels of the batch as further columns, where the model has classes.
+    fn beside_label(&self, g: &mut Graph, rows: Value, batch: &Batch) -> Result<Value> {
+        let Some(label) = self.label(g, batch)? else { return Ok(rows) };
+        let label = g.tile(label, g.shape(rows).dims()[0] / batch.size())?;
+        g.concat(&[rows, label], 1)
+    }
+    /// The batch's labels as one-hot rows [B, C], where the model has classes.
+    fn label(&self, g: &mut Graph, batch: &Batch) -> Result<Option<Value>> {
+        let Some(classes) = self.classes else { return Ok(None) };
+        let label = batch.get(g, "label")?;
+        g.one_hot(label, classes).map(Some)
+    }
+
+    /// What the likelihood takes, of codes `z` [n · B, L].
+    fn decode_raw(&self, g: &mut Graph, z: Value, batch: &Batch, mode: Mode) -> Result<Value> {
+        let z = self.beside_label(g, z, batch)?;
+        g.scoped("decoder", |g| self.decoder.forward(g, z, mode))
+    }
+
+    fn forward(&self, g: &mut Graph, batch: &Batch, samples: usize, mode: Mode) -> Result<Forward> {
+        let latent = self.encode(g, batch, samples, mode)?;
+        let decoded = self.decode_raw(g, latent.z, batch, mode)?;
+        let x = batch.get(g, "x")?;
+        let x = g.tile(x, samples)?;
         let mut expected = g.shape(x).dims().to_vec();
         if let Some(last) = expected.last_mut() {
             *last *= self.likelihood.width();
@@ -74,44 +133,34 @@ impl Vae {
             let message = format!("the decoder yields {found}, the data is {data} with {width} numbers for each");
             return Err(Error::shape("vae", message));
         }
-        // Outside of the scope, for a prior may encode.
-        let kl_each = self.with_context(g.shape(x).dims()[1..].into(), |context| self.prior.kl(g, &latent, context))?;
-        g.scoped("objective", |g| {
+        let reconstruction_each = g.scoped("objective", |g| {
             let log_prob = self.likelihood.log_prob(g, decoded, x)?;
             let log_prob = g.per_example(log_prob)?;
-            let reconstruction_each = g.scale(log_prob, -1.0)?;
-            let reconstruction = g.mean_all(reconstruction_each)?;
-            let kl = g.mean_all(kl_each)?;
-            let kl = g.scale(kl, g.shape(kl_each).last() as f32)?;
-            let bound = g.add(reconstruction, kl)?;
-            let elbo = g.scale(bound, -1.0)?;
-            let loss = self.objective.loss(g, reconstruction, kl, kl_each, self.posterior.latent())?;
-            let mean = self.likelihood.mean(g, decoded)?;
-            Ok(Terms { loss, elbo, reconstruction, kl, reconstruction_each, kl_each, latent, mean })
-        })
+            g.scale(log_prob, -1.0)
+        })?;
+        Ok(Forward { x, latent, decoded, reconstruction_each })
     }
 
-    /// q(z|x) and a sample of it.
-    pub fn encode(&self, g: &mut Graph, x: Value, mode: Mode) -> Result<Latent> {
-        let features = g.scoped("encoder", |g| self.encoder.forward(g, x, mode))?;
-        g.scoped("posterior", |g| self.posterior.infer(g, features))
-    }
-
-    /// `count` samples of p(z), [count, L], for a model of examples shaped `data`.
+    /// `count` samples of p(z), [count, L], for a model of examples shaped `data`, none of them of a class.
     ///
-    /// Inputs it declares: `rng`, as [`Vae::terms`].
+    /// Inputs it declares: `rng`, as [`Model::terms`].
     pub fn sample_prior(&self, g: &mut Graph, count: usize, data: &Shape) -> Result<Value> {
         let rng = noise_state(g)?;
-        self.with_context(data.clone(), |context| self.prior.sample(g, rng, count, context))
+        self.with_context(data.clone(), None, |context| self.prior.sample(g, rng, count, context))
     }
 
-    /// ln p(z) of each row of `z` [B, L], \[B\], nats, for a model of examples shaped `data`.
+    /// ln p(z) of each row of `z` [B, L], \[B\], nats, for a model of examples shaped `data`, none of them of a class.
     pub fn prior_log_prob(&self, g: &mut Graph, z: Value, data: &Shape) -> Result<Value> {
-        self.with_context(data.clone(), |context| self.prior.log_prob(g, z, context))
+        self.with_context(data.clone(), None, |context| self.prior.log_prob(g, z, context))
     }
 
     /// What the prior may ask.
-    fn with_context<R>(&self, data: Shape, ask: impl FnOnce(&PriorContext<'_>) -> Result<R>) -> Result<R> {
+    fn with_context<R>(
+        &self,
+        data: Shape,
+        label: Option<Value>,
+        ask: impl FnOnce(&PriorContext<'_>) -> Result<R>,
+    ) -> Result<R> {
         let encode = |g: &mut Graph, x: Value| {
             let features = g.scoped("encoder", |g| self.encoder.forward(g, x, Mode::Eval))?;
             let q = g.scoped("posterior", |g| self.posterior.distribution(g, features))?;
@@ -119,13 +168,71 @@ impl Vae {
                 Error::Config("this prior needs a posterior that is Gaussian, neither a point nor behind a flow".into())
             })
         };
-        ask(&PriorContext { data, latent: self.posterior.latent(), encode: &encode })
+        ask(&PriorContext { data, latent: self.posterior.latent(), label, encode: &encode })
+    }
+}
+
+impl Model for Vae {
+    /// The model in one picture: encodes the column `x`, samples, decodes, and weighs the terms.
+    fn terms(&self, g: &mut Graph, batch: &Batch, mode: Mode) -> Result<Terms> {
+        let samples = if mode == Mode::Train { self.objective.samples() } else { 1 };
+        let Forward { x, latent, decoded, reconstruction_each } = self.forward(g, batch, samples, mode)?;
+        let label = self.label(g, batch)?;
+        // Outside of the scope, for a prior may encode.
+        self.with_context(batch.example("x")?, label, |context| {
+            let kl_each = self.prior.kl(g, &latent, context)?;
+            let [reconstruction, kl, elbo] = g.scoped("objective", |g| {
+                let reconstruction = g.mean_all(reconstruction_each)?;
+                let kl = g.mean_all(kl_each)?;
+                let kl = g.scale(kl, g.shape(kl_each).last() as f32)?;
+                let bound = g.add(reconstruction, kl)?;
+                Ok::<_, Error>([reconstruction, kl, g.scale(bound, -1.0)?])
+            })?;
+            let pass = Pass {
+                model: self,
+                context,
+                batch,
+                mode,
+                samples,
+                latent: &latent,
+                x,
+                decoded,
+                reconstruction_each,
+                kl_each,
+                reconstruction,
+                kl,
+            };
+            let objective::Loss { loss, players, figures } = self.objective.loss(g, &pass)?;
+            let mean = g.scoped("objective", |g| self.likelihood.mean(g, decoded))?;
+            Ok(Terms { loss, players, elbo, reconstruction, kl, figures, reconstruction_each, kl_each, latent, mean })
+        })
     }
 
-    /// E[x|z] for z [B, L].
-    pub fn decode(&self, g: &mut Graph, z: Value, mode: Mode) -> Result<Value> {
-        let decoded = g.scoped("decoder", |g| self.decoder.forward(g, z, mode))?;
+    fn latent(&self) -> usize {
+        self.posterior.latent()
+    }
+
+    fn decode(&self, g: &mut Graph, z: Value, batch: &Batch) -> Result<Value> {
+        let decoded = self.decode_raw(g, z, batch, Mode::Eval)?;
         g.scoped("objective", |g| self.likelihood.mean(g, decoded))
+    }
+
+    fn sample(&self, g: &mut Graph, batch: &Batch) -> Result<Value> {
+        let (rng, label) = (noise_state(g)?, self.label(g, batch)?);
+        let data = batch.example("x")?;
+        self.with_context(data, label, |context| self.prior.sample(g, rng, batch.size(), context))
+    }
+
+    fn log_weights(&self, g: &mut Graph, batch: &Batch, samples: usize) -> Result<Value> {
+        let forward = self.forward(g, batch, samples, Mode::Eval)?;
+        let label = self.label(g, batch)?;
+        let log_prior = |context: &PriorContext<'_>| self.prior.log_prob(g, forward.latent.z, context);
+        let log_p = self.with_context(batch.example("x")?, label, log_prior)?;
+        let point = || Error::Config("a point posterior gives no importance weights".into());
+        let log_q = forward.latent.log_q(g)?.ok_or_else(point)?;
+        let ratio = g.sub(log_p, log_q)?;
+        let weights = g.sub(ratio, forward.reconstruction_each)?;
+        g.reshape(weights, [samples, batch.size()])
     }
 }
 

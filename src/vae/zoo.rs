@@ -1,6 +1,6 @@
 //! Reference models of fixed shape, which benches and whole-model tests measure by.
 
-use super::{BernoulliLogits, DiagonalGaussian, Elbo, GaussianPixels, Spread, StandardNormal, Vae};
+use super::{BernoulliLogits, DiagonalGaussian, GaussianPixels, Spread, Vae};
 use crate::nn::{Activation, BatchNorm, Conv, ConvTranspose, Flatten, Linear, Sequential, Unflatten};
 
 /// W1, 28×28×1 images in [0, 1]: 784-512-(20 μ, 20 ln σ²)-512-784, relu, Bernoulli pixels.
@@ -12,14 +12,7 @@ pub fn mlp_mnist() -> Vae {
         .then("relu1", Activation::Relu)
         .then("linear2", Linear::new(784))
         .then("unflatten", Unflatten::image(28, 28, 1));
-    Vae {
-        encoder: Box::new(encoder),
-        posterior: Box::new(DiagonalGaussian::new(20)),
-        prior: Box::new(StandardNormal),
-        decoder: Box::new(decoder),
-        likelihood: Box::new(BernoulliLogits),
-        objective: Elbo::default(),
-    }
+    Vae::new(encoder, DiagonalGaussian::new(20), decoder, BernoulliLogits)
 }
 
 /// W2, 64×64×3 images in [0, 1]: four 4×4 convolutions of stride 2 (32, 64, 128, 256 channels), each with batch norm and
@@ -50,12 +43,7 @@ pub fn conv_celeba64_wide(width: usize) -> Vae {
             .then(format!("norm{}", i + 1), BatchNorm::default())
             .then(format!("relu{}", i + 1), Activation::Relu);
     }
-    Vae {
-        encoder: Box::new(encoder.then("flatten", Flatten)),
-        posterior: Box::new(DiagonalGaussian::new(128)),
-        prior: Box::new(StandardNormal),
-        decoder: Box::new(decoder.then("conv4", ConvTranspose::new(3, 4).stride(2).pad(1))),
-        likelihood: Box::new(GaussianPixels { sigma: Spread::Fixed(0.1) }),
-        objective: Elbo::default(),
-    }
+    let (encoder, decoder) =
+        (encoder.then("flatten", Flatten), decoder.then("conv4", ConvTranspose::new(3, 4).stride(2).pad(1)));
+    Vae::new(encoder, DiagonalGaussian::new(128), decoder, GaussianPixels { sigma: Spread::Fixed(0.1) })
 }

@@ -19,8 +19,8 @@ use wavae::tensor::{Array, TensorType};
 use wavae::testing::Gen;
 use wavae::train::Source;
 use wavae::vae::{
-    BernoulliLogits, Delta, DiagonalGaussian, Elbo, GaussianPixels, Likelihood, Posterior, Prior, Spread,
-    StandardNormal, Terms, Vae,
+    Batch, BernoulliLogits, Delta, DiagonalGaussian, GaussianPixels, Likelihood, Model as _, Posterior, Prior, Spread,
+    Terms, Vae,
 };
 use wavae::{Device, Store};
 
@@ -37,14 +37,7 @@ fn compose(
     decoder: Sequential,
     likelihood: impl Likelihood + 'static,
 ) -> Vae {
-    Vae {
-        encoder: Box::new(encoder),
-        posterior: Box::new(posterior),
-        prior: Box::new(StandardNormal),
-        decoder: Box::new(decoder),
-        likelihood: Box::new(likelihood),
-        objective: Elbo { free_bits: 0.0 },
-    }
+    Vae::new(encoder, posterior, decoder, likelihood)
 }
 
 /// 7×5 images of one channel, two layers of 33, Bernoulli pixels.
@@ -78,7 +71,7 @@ pub fn with(name: &'static str, posterior: impl Posterior + 'static, prior: impl
         .then("act", Activation::Tanh)
         .then("out", Linear::new(35))
         .then("image", Unflatten::image(7, 5, 1));
-    let vae = Vae { prior: Box::new(prior), ..compose(encoder, posterior, decoder, BernoulliLogits) };
+    let vae = compose(encoder, posterior, decoder, BernoulliLogits).prior(prior);
     Model { name, vae, image: [7, 5, 1] }
 }
 
@@ -165,7 +158,7 @@ pub fn images([h, w, c]: [usize; 3], count: usize) -> ImageSet {
 
 /// [`images`] resident on the device.
 pub fn resident(image: [usize; 3], count: usize) -> Source {
-    Source::Resident(Arc::new(images(image, count)))
+    Source::Resident(Arc::new(images(image, count).into()))
 }
 
 /// The gradients of a model's loss as a graph, with inputs and weights that are fixed.
@@ -188,10 +181,11 @@ impl Objective {
         let [h, w, c] = model.image;
         let mut graph = Graph::new();
         let x = graph.input("x", TensorType::f32([batch, h, w, c]))?;
-        let terms = model.vae.terms(&mut graph, x, Mode::Train)?;
+        let columns = Batch::of(&graph, x);
+        let terms = model.vae.terms(&mut graph, &columns, Mode::Train)?;
         let params = graph.params();
         let forward = graph.nodes().len();
-        let grads = graph.grad(terms.loss, &params)?;
+        let grads = terms.gradients(&mut graph, &params, Graph::grad)?;
         let (mut graph, map) = graph.checkpoint(forward, recompute)?;
         for (&param, &grad) in params.iter().zip(&grads) {
             graph.store_grad(param, map[grad.index()])?;
@@ -203,6 +197,7 @@ impl Objective {
         let inputs = vec![
             ("x".to_string(), Gen::uniform([batch, h, w, c], 0.0, 1.0).draw(11)?),
             ("beta".to_string(), Array::f32([], vec![0.7])?),
+            ("capacity".to_string(), Array::f32([], vec![0.3])?),
             ("rng".to_string(), Array::u32([4], vec![1, 2, 3, 4])?),
         ];
         let layout = store.layout().clone();

@@ -46,7 +46,8 @@ pub fn objective_gradient(model: &Model, batch: usize) {
     const H: f64 = 1e-4;
     let objective = Objective::new(model, batch).unwrap();
     let exact = objective.interpret::<f64>().unwrap();
-    let (mut interpreter, mut memory) = objective.interpreter::<f64>(&[objective.terms.loss]).unwrap();
+    let losses: Vec<_> = objective.layout.params.iter().map(|param| objective.terms.loss_of(&param.name)).collect();
+    let (mut interpreter, mut memory) = objective.interpreter::<f64>(&losses).unwrap();
     for (k, param) in objective.layout.params.iter().enumerate() {
         let key = (Arena::Params, param.shard);
         let range = param.offset..param.offset + param.ty.len();
@@ -57,7 +58,7 @@ pub fn objective_gradient(model: &Model, batch: usize) {
             let to = &mut memory.arenas.get_mut(&key).unwrap().real_mut()[range.clone()];
             to.iter_mut().zip(start.iter().zip(&v)).for_each(|(to, (x, v))| *to = x + h * v);
             interpreter.run(&mut memory).unwrap();
-            interpreter.read_real(objective.terms.loss, &memory)[0]
+            interpreter.read_real(losses[k], &memory)[0]
         };
         let numeric = (8.0 * (along(H) - along(-H)) - (along(2.0 * H) - along(-2.0 * H))) / (12.0 * H);
         along(0.0);

@@ -1,4 +1,4 @@
-//! Independent pixels: Bernoulli, Gaussian, Laplace.
+//! Independent numbers: Bernoulli, Gaussian, Laplace.
 
 use super::{Likelihood, parts};
 use crate::dist::{Bernoulli, Laplace, Normal};
@@ -63,22 +63,47 @@ pub struct GaussianPixels {
     pub sigma: Spread,
 }
 
+/// Independent Gaussian numbers around the decoder's output as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct GaussianReals {
+    /// σ; where it is trained, ln σ² is, within [−12, 6].
+    pub sigma: Spread,
+}
+
+/// What the decoder yields for the mean, and ln σ².
+fn gaussian(g: &mut Graph, sigma: Spread, decoded: Value) -> Result<(Value, Value)> {
+    let (raw, log) = sigma.split(g, decoded, ["sigma", "logvar"])?;
+    let logvar = match sigma {
+        Spread::Fixed(_) => g.scale(log, 2.0)?,
+        _ => g.clamp(log, -12.0, 6.0)?,
+    };
+    Ok((raw, logvar))
+}
+
 impl Likelihood for GaussianPixels {
     fn width(&self) -> usize {
         self.sigma.width()
     }
     fn log_prob(&self, g: &mut Graph, decoded: Value, x: Value) -> Result<Value> {
-        let (raw, log) = self.sigma.split(g, decoded, ["sigma", "logvar"])?;
-        let mu = g.sigmoid(raw)?;
-        let logvar = match self.sigma {
-            Spread::Fixed(_) => g.scale(log, 2.0)?,
-            _ => g.clamp(log, -12.0, 6.0)?,
-        };
-        Normal { mu, logvar }.log_prob(g, x)
+        let (raw, logvar) = gaussian(g, self.sigma, decoded)?;
+        Normal { mu: g.sigmoid(raw)?, logvar }.log_prob(g, x)
     }
     fn mean(&self, g: &mut Graph, decoded: Value) -> Result<Value> {
         let raw = parts(g, decoded, self.width())?[0];
         g.sigmoid(raw)
+    }
+}
+
+impl Likelihood for GaussianReals {
+    fn width(&self) -> usize {
+        self.sigma.width()
+    }
+    fn log_prob(&self, g: &mut Graph, decoded: Value, x: Value) -> Result<Value> {
+        let (mu, logvar) = gaussian(g, self.sigma, decoded)?;
+        Normal { mu, logvar }.log_prob(g, x)
+    }
+    fn mean(&self, g: &mut Graph, decoded: Value) -> Result<Value> {
+        Ok(parts(g, decoded, self.width())?[0])
     }
 }
 

@@ -39,8 +39,9 @@ impl Latent {
 
 /// How features become a latent distribution.
 pub trait Posterior: Debug + Send + Sync {
-    /// q(z|x) from `features` [B, F], and a sample.
-    fn infer(&self, g: &mut Graph, features: Value) -> Result<Latent>;
+    /// q(z|x) from `features` [B, F], and `samples` samples for each example, the samples as the slow axis: everything in
+    /// the [`Latent`] has samples · B rows.
+    fn infer(&self, g: &mut Graph, features: Value, samples: usize) -> Result<Latent>;
     /// q(z|x) alone, without a sample; `None` where it is no Gaussian: for a point and behind a flow.
     fn distribution(&self, g: &mut Graph, features: Value) -> Result<Option<Normal>>;
     /// Latent dimensions L.
@@ -77,8 +78,9 @@ impl DiagonalGaussian {
 }
 
 impl Posterior for DiagonalGaussian {
-    fn infer(&self, g: &mut Graph, features: Value) -> Result<Latent> {
+    fn infer(&self, g: &mut Graph, features: Value, samples: usize) -> Result<Latent> {
         let q = self.normal(g, features)?;
+        let q = Normal { mu: g.tile(q.mu, samples)?, logvar: g.tile(q.logvar, samples)? };
         let rng = noise_state(g)?;
         Ok(Latent { z: q.rsample(g, rng)?, mu: q.mu, q: Some(q), log_q_flowed: None })
     }
@@ -98,8 +100,9 @@ pub struct Delta {
 }
 
 impl Posterior for Delta {
-    fn infer(&self, g: &mut Graph, features: Value) -> Result<Latent> {
+    fn infer(&self, g: &mut Graph, features: Value, samples: usize) -> Result<Latent> {
         let mu = g.scoped("mu", |g| Linear::new(self.latent).forward(g, features, Mode::Train))?;
+        let mu = g.tile(mu, samples)?;
         Ok(Latent { z: mu, mu, q: None, log_q_flowed: None })
     }
     fn distribution(&self, _: &mut Graph, _: Value) -> Result<Option<Normal>> {

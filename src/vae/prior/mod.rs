@@ -24,6 +24,9 @@ pub struct PriorContext<'a> {
     pub data: Shape,
     /// Latent dimensions L.
     pub latent: usize,
+    /// The class of each row of z that is scored or sampled, or of each example of them, one-hot, [B, C]; `None` where the
+    /// model is not conditioned.
+    pub label: Option<Value>,
     /// q(z|x) for `x` [N, …], in evaluation mode.
     pub encode: &'a dyn Fn(&mut Graph, Value) -> Result<Normal>,
 }

@@ -1,0 +1,153 @@
+//! The program `wavae`: recipes, training and evaluation.
+
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use wavae::recipe::{BUILT_IN, Recipe, Run, Summary};
+use wavae::train::Progress;
+use wavae::{Device, Error, Result};
+
+/// Variational autoencoders on any GPU.
+#[derive(Parser)]
+#[command(version, about)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List the built-in recipes, or show one
+    Recipes {
+        #[command(subcommand)]
+        show: Option<Show>,
+    },
+    /// Train a recipe and write its folder: weights, metrics, pictures, summary
+    Train {
+        /// A built-in recipe's name, or a file that ends in .toml
+        #[arg(long)]
+        recipe: String,
+        /// A folder or file with real data; without, the embedded set is drawn
+        #[arg(long)]
+        data: Option<PathBuf>,
+        /// Change a key of the recipe: model.latent=32
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Steps, in place of the recipe's
+        #[arg(long)]
+        steps: Option<u64>,
+        /// Where the run goes; out/NAME without
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// auto, gpu, software, cpu, or part of an adapter's name
+        #[arg(long, default_value = "auto")]
+        device: String,
+    },
+    /// Measure a run again, and draw its pictures anew
+    Eval {
+        /// The folder that `train` wrote
+        #[arg(long)]
+        run: PathBuf,
+        /// A folder or file with real data; without, the embedded set is drawn
+        #[arg(long)]
+        data: Option<PathBuf>,
+        /// auto, gpu, software, cpu, or part of an adapter's name
+        #[arg(long, default_value = "auto")]
+        device: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum Show {
+    /// The recipe with all defaults, as TOML
+    Show {
+        /// Its name
+        name: String,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Args::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Recipes { show: None } => {
+            for (name, _) in BUILT_IN {
+                println!("{name:24} {}", Recipe::named(name, &[])?.about);
+            }
+            Ok(())
+        }
+        Command::Recipes { show: Some(Show::Show { name }) } => {
+            print!("{}", read(&name, &[])?.to_toml()?);
+            Ok(())
+        }
+        Command::Train { recipe, data, mut set, steps, out, device } => {
+            set.extend(steps.map(|steps| format!("train.steps={steps}")));
+            let stem = Path::new(&recipe).file_stem().map(Path::new).unwrap_or(Path::new("run"));
+            let out = out.unwrap_or_else(|| Path::new("out").join(stem));
+            train(read(&recipe, &set)?, data.as_deref(), &out, &device)
+        }
+        Command::Eval { run, data, device } => {
+            let recipe = read(&run.join("recipe.toml").display().to_string(), &[])?;
+            let device = open(&device)?;
+            say(&Run::new(recipe, data.as_deref(), &device)?.evaluate(&run)?, &run);
+            Ok(())
+        }
+    }
+}
+
+/// The recipe called `name`, built in or a file.
+fn read(name: &str, set: &[String]) -> Result<Recipe> {
+    let pair = |change: &String| match change.split_once('=') {
+        Some((key, value)) => Ok((key.trim().to_string(), value.trim().to_string())),
+        None => Err(Error::Config(format!("--set {change}: write KEY=VALUE, as in model.latent=32"))),
+    };
+    let changes = set.iter().map(pair).collect::<Result<Vec<_>>>()?;
+    let changes: Vec<(&str, &str)> = changes.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    if !name.ends_with(".toml") {
+        return Recipe::named(name, &changes);
+    }
+    let text = std::fs::read_to_string(name).map_err(|e| Error::file(name, e))?;
+    Recipe::parse(&text, &changes).map_err(|e| Error::file(name, e))
+}
+
+fn open(request: &str) -> Result<Device> {
+    let device = Device::open(request)?;
+    println!("device: {device}");
+    if let Some(remark) = device.remark(request) {
+        println!("        {remark}");
+    }
+    Ok(device)
+}
+
+fn train(recipe: Recipe, data: Option<&Path>, out: &Path, device: &str) -> Result<()> {
+    println!("recipe: {}", recipe.about);
+    let device = open(device)?;
+    let mut run = Run::new(recipe, data, &device)?;
+    println!("data: {}", run.origin());
+    println!("model: {} parameters", run.trainer().parameter_count());
+    println!("{}", run.trainer().plan());
+    let mut progress = Progress::new(run.trainer().config().steps, run.trainer().config().batch);
+    let summary = run.train(out, &mut progress)?;
+    say(&summary, out);
+    Ok(())
+}
+
+fn say(summary: &Summary, out: &Path) {
+    let Summary { figure, elbo, reconstruction, kl, active_units, .. } = summary;
+    println!(
+        "held out: ELBO {elbo:.2}, reconstruction {reconstruction:.2}, KL {kl:.2} nats/example, {active_units} active units"
+    );
+    println!("{}: {:.4}; {}: {:.4}", figure.metric, figure.value, figure.against, figure.baseline);
+    if let Some(warning) = &summary.warning {
+        println!("warning: {warning}");
+    }
+    println!("written: {}", out.display());
+}

@@ -1,0 +1,114 @@
+//! The examples of a recipe.
+
+use crate::data::{Dataset, Split, load_idx, synthetic_digits, synthetic_faces};
+use crate::error::{Error, Result};
+use crate::rng::Philox;
+use crate::tensor::ArrayData;
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// What becomes of the numbers of `x`, as probabilities of a 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Binarize {
+    /// They stay.
+    #[default]
+    None,
+    /// Bits are drawn once.
+    Fixed,
+    /// Bits are drawn anew each time they are read.
+    Dynamic,
+}
+
+/// Which examples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSpec {
+    /// A set's name. Without a folder it is the embedded one, which is drawn; with one, the real one.
+    pub set: String,
+    /// The most examples to train on.
+    pub train: usize,
+    /// The most examples to validate on.
+    #[serde(default = "held_out")]
+    pub valid: usize,
+    /// The most examples for the figure.
+    #[serde(default = "held_out")]
+    pub test: usize,
+    /// Fixes the embedded set and fixed bits.
+    #[serde(default)]
+    pub seed: u64,
+    /// Pixels as bits.
+    #[serde(default)]
+    pub binarize: Binarize,
+    /// Pixels of a side, where the set can be had in several sizes; 0 for its usual one.
+    #[serde(default)]
+    pub size: usize,
+}
+
+fn held_out() -> usize {
+    1000
+}
+
+/// A data set in its parts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parts {
+    /// To fit on.
+    pub train: Dataset,
+    /// To watch.
+    pub valid: Dataset,
+    /// To report on.
+    pub test: Dataset,
+}
+
+impl DataSpec {
+    /// The examples: of the folder `folder` or drawn.
+    ///
+    /// # Errors
+    /// An unknown set, files that are missing or broken, too few examples.
+    pub fn open(&self, folder: Option<&Path>) -> Result<Parts> {
+        let all = self.all(folder)?;
+        let mut train = all.indices(Split::Train);
+        let mut held_out = |split, most: usize| {
+            let own = all.indices(split);
+            let own = if own.is_empty() { train.split_off(train.len() - train.len() / 10) } else { own };
+            own.into_iter().take(most).collect::<Vec<_>>()
+        };
+        let (valid, test) = (held_out(Split::Valid, self.valid), held_out(Split::Test, self.test));
+        train.truncate(self.train);
+        if train.is_empty() || valid.is_empty() || test.is_empty() {
+            let message = format!("{} examples of {} are too few to hold some out", all.len(), self.set);
+            return Err(Error::Config(message));
+        }
+        let part = |indices: &[usize]| {
+            let part = all.subset(indices);
+            if self.binarize == Binarize::Fixed { bits(part, self.seed) } else { Ok(part) }
+        };
+        Ok(Parts { train: part(&train)?, valid: part(&valid)?, test: part(&test)? })
+    }
+
+    fn all(&self, folder: Option<&Path>) -> Result<Dataset> {
+        let count = (self.train + self.valid + self.test) * 3 / 2;
+        match (self.set.as_str(), folder) {
+            ("digits", None) => Ok(synthetic_digits(count, self.seed)?.into()),
+            ("digits", Some(folder)) => Ok(load_idx(folder, self.valid)?.into()),
+            ("faces", None) => {
+                let size = if self.size == 0 { 64 } else { self.size };
+                Ok(synthetic_faces(count, size, self.seed)?.into())
+            }
+            (other, _) => Err(Error::Name(format!("no data set is called {other}"))),
+        }
+    }
+}
+
+/// `x` in bytes as bits 0 and 255, drawn once.
+fn bits(set: Dataset, seed: u64) -> Result<Dataset> {
+    let x = set.column("x")?;
+    let ArrayData::U8(pixels) = &x.data else {
+        return Err(Error::Config(format!("bits are drawn for images in bytes, not for {}", x.ty())));
+    };
+    let mut rng = Philox::new(seed, 0xb175);
+    let drawn = pixels.iter().map(|&p| if rng.random::<f32>() * 255.0 < f32::from(p) { 255 } else { 0 }).collect();
+    let x = crate::tensor::Array::u8(x.shape.clone(), drawn)?;
+    set.with("x", x)
+}

@@ -1,0 +1,216 @@
+//! The figure of a recipe: one number on held-out examples, beside that of something trivial.
+
+use super::data::Parts;
+use super::model::ModelSpec;
+use super::parts::{LikelihoodSpec, SpreadSpec};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::eval::{FactorKind, Factors, auroc, mig};
+use crate::tensor::ArrayData;
+use crate::train::Evaluator;
+use crate::vae::Model;
+use serde::{Deserialize, Serialize};
+use std::f64::consts::PI;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Metric {
+    /// The bound, nats per example; beside independent numbers fitted to the training set.
+    Elbo,
+    /// −ln p(x) by importance sampling, nats per example; likewise.
+    Nll,
+    /// Mean squared error of reconstructions by μ; beside the mean example.
+    Mse,
+    /// The mutual information gap of μ; beside the model before training.
+    Mig,
+    /// Area under the ROC of −ELBO against the column `anomaly`; beside the largest |z| of an example.
+    Auroc,
+}
+
+impl Metric {
+    /// Whether more is better.
+    pub fn rises(self) -> bool {
+        !matches!(self, Self::Nll | Self::Mse)
+    }
+    /// Its name in recipes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Elbo => "elbo",
+            Self::Nll => "nll",
+            Self::Mse => "mse",
+            Self::Mig => "mig",
+            Self::Auroc => "auroc",
+        }
+    }
+}
+
+/// Which figure, and how it is worked out.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FigureSpec {
+    /// What is measured.
+    pub metric: Metric,
+    /// Samples an example for the importance-sampled likelihood.
+    #[serde(default = "samples")]
+    pub samples: usize,
+}
+
+fn samples() -> usize {
+    500
+}
+
+/// A measured figure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figure {
+    /// What was measured.
+    pub metric: &'static str,
+    /// The model's.
+    pub value: f64,
+    /// Something trivial's.
+    pub baseline: f64,
+    /// What that is.
+    pub against: &'static str,
+}
+
+impl FigureSpec {
+    /// The figure of a model on `test`.
+    ///
+    /// # Errors
+    /// Columns that the figure needs and the data lack; device errors.
+    pub fn measure(&self, model: &dyn Model, evaluator: &mut Evaluator, test: &Dataset) -> Result<f64> {
+        Ok(match self.metric {
+            Metric::Elbo => evaluator.figures(test, 0)?.elbo,
+            Metric::Nll => {
+                let each = 10.min(self.samples.max(1));
+                let estimate = evaluator.log_likelihood(model, test, each, self.samples.div_ceil(each), 0)?;
+                -estimate.estimate()?.log_likelihood
+            }
+            Metric::Mse => {
+                let codes = evaluator.encode(test)?;
+                mean_squared(&evaluator.decode_with(&codes, test)?, &numbers(test)?)
+            }
+            Metric::Mig => {
+                let codes = evaluator.encode(test)?;
+                mig(&codes, evaluator.latent(), &factors(test)?)?
+            }
+            Metric::Auroc => {
+                let bounds = evaluator.bounds(test, 0)?;
+                let score = |b: &crate::train::Bound| f64::from(b.reconstruction) + f64::from(b.kl.iter().sum::<f32>());
+                auroc(&bounds.iter().map(score).collect::<Vec<_>>(), &anomalies(test)?)?
+            }
+        })
+    }
+
+    /// The trivial figure and what it is; `untrained` measures the model as it is before training.
+    ///
+    /// # Errors
+    /// As [`FigureSpec::measure`].
+    pub fn baseline(
+        &self,
+        model: &ModelSpec,
+        parts: &Parts,
+        untrained: impl FnOnce() -> Result<f64>,
+    ) -> Result<(f64, &'static str)> {
+        Ok(match self.metric {
+            Metric::Elbo => (independent(model.likelihood(), parts)?, "independent numbers"),
+            Metric::Nll => (-independent(model.likelihood(), parts)?, "independent numbers"),
+            Metric::Mse => {
+                let (train, test) = (numbers(&parts.train)?, numbers(&parts.test)?);
+                let mean = column_means(&train, parts.train.len());
+                (mean_squared(&mean.repeat(parts.test.len()), &test), "the mean example")
+            }
+            Metric::Mig => (untrained()?, "the model before training"),
+            Metric::Auroc => {
+                let test = numbers(&parts.test)?;
+                let size = test.len() / parts.test.len().max(1);
+                let most = |x: &[f32]| x.iter().fold(0.0f64, |most, x| most.max(f64::from(x.abs())));
+                let scores: Vec<f64> = test.chunks_exact(size.max(1)).map(most).collect();
+                (auroc(&scores, &anomalies(&parts.test)?)?, "the largest number of an example")
+            }
+        })
+    }
+}
+
+/// `x` as floats, bytes in [0, 1].
+fn numbers(set: &Dataset) -> Result<Vec<f32>> {
+    Ok(match &set.column("x")?.data {
+        ArrayData::F32(x) => x.clone(),
+        ArrayData::U8(x) => x.iter().map(|&b| f32::from(b) / 255.0).collect(),
+        ArrayData::U32(_) => return Err(Error::Config("this figure is of numbers, and x holds tokens".into())),
+    })
+}
+
+fn anomalies(set: &Dataset) -> Result<Vec<bool>> {
+    Ok(set.integers("anomaly")?.iter().map(|&flag| flag != 0).collect())
+}
+
+/// The column `factors` as classes.
+fn factors(set: &Dataset) -> Result<Factors> {
+    let values = set.floats("factors")?;
+    let classes: Vec<u32> = values.iter().map(|&v| v.max(0.0).round() as u32).collect();
+    let kinds = vec![FactorKind::Ordered; values.len() / set.len().max(1)];
+    Factors::new(&classes, &kinds)
+}
+
+fn mean_squared(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>() / a.len().max(1) as f64
+}
+
+fn column_means(rows: &[f32], count: usize) -> Vec<f32> {
+    let size = rows.len() / count.max(1);
+    let mut means = vec![0.0f64; size];
+    for row in rows.chunks_exact(size.max(1)) {
+        means.iter_mut().zip(row).for_each(|(mean, &x)| *mean += f64::from(x) / count as f64);
+    }
+    means.into_iter().map(|mean| mean as f32).collect()
+}
+
+/// Mean ln p of the test examples under independent numbers of the family of `likelihood`, fitted to the training set.
+fn independent(likelihood: Option<LikelihoodSpec>, parts: &Parts) -> Result<f64> {
+    let none = || {
+        Error::Config("this model has no likelihood that independent numbers could have; take another figure".into())
+    };
+    let likelihood = likelihood.ok_or_else(none)?;
+    let (train, test) = (numbers(&parts.train)?, numbers(&parts.test)?);
+    let size = train.len() / parts.train.len().max(1);
+    let mut total = 0.0;
+    for k in 0..size {
+        let known = || train.iter().skip(k).step_by(size).map(|&x| f64::from(x));
+        let asked = || test.iter().skip(k).step_by(size).map(|&x| f64::from(x));
+        let n = parts.train.len() as f64;
+        let mean = known().sum::<f64>() / n;
+        let normal = |sigma: SpreadSpec| {
+            let variance = match sigma {
+                SpreadSpec::Fixed(sigma) => f64::from(sigma).powi(2),
+                SpreadSpec::Trained(_) => (known().map(|x| (x - mean).powi(2)).sum::<f64>() / n).max(1e-4),
+            };
+            asked().map(|x| -0.5 * ((x - mean).powi(2) / variance + (2.0 * PI * variance).ln())).sum::<f64>()
+        };
+        total += match likelihood {
+            LikelihoodSpec::Bernoulli => {
+                let p = (mean * n + 0.5) / (n + 1.0);
+                asked().map(|x| x * p.ln() + (1.0 - x) * (1.0 - p).ln()).sum::<f64>()
+            }
+            LikelihoodSpec::GaussianPixels { sigma } | LikelihoodSpec::Gaussian { sigma } => normal(sigma),
+            LikelihoodSpec::LaplacePixels { scale } => {
+                let b = match scale {
+                    SpreadSpec::Fixed(scale) => f64::from(scale),
+                    SpreadSpec::Trained(_) => (known().map(|x| (x - mean).abs()).sum::<f64>() / n).max(1e-3),
+                };
+                asked().map(|x| -(x - mean).abs() / b - (2.0 * b).ln()).sum::<f64>()
+            }
+            LikelihoodSpec::Logistic { .. } => {
+                let mut counts = [1.0f64; 256];
+                known().for_each(|x| counts[((x * 255.0).round() as usize).min(255)] += 1.0);
+                asked().map(|x| (counts[((x * 255.0).round() as usize).min(255)] / (n + 256.0)).ln()).sum::<f64>()
+            }
+            LikelihoodSpec::Poisson | LikelihoodSpec::NegativeBinomial { .. } => {
+                let rate = mean.max(1e-6);
+                let log_factorial = |x: f64| (1..=x as u64).map(|k| (k as f64).ln()).sum::<f64>();
+                asked().map(|x| x * rate.ln() - rate - log_factorial(x)).sum::<f64>()
+            }
+        };
+    }
+    Ok(total / parts.test.len().max(1) as f64)
+}

@@ -1,0 +1,224 @@
+//! Encoders and decoders by name.
+
+use crate::error::{Error, Result};
+use crate::nn::{
+    Activation, BatchNorm, Conv, ConvTranspose, Flatten, GroupNorm, Linear, Residual, Sequential, Start, Unflatten,
+    Upsample,
+};
+use crate::tensor::Shape;
+use serde::{Deserialize, Serialize};
+
+/// An activation by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// max(x, 0).
+    #[default]
+    Relu,
+    /// With slope 0.2 below 0.
+    LeakyRelu,
+    /// x where x > 0, else eˣ − 1.
+    Elu,
+    /// x·sigmoid(x).
+    Silu,
+    /// The tanh form of GELU.
+    Gelu,
+    /// tanh x.
+    Tanh,
+    /// ln(1 + eˣ).
+    Softplus,
+}
+
+impl From<Act> for Activation {
+    fn from(act: Act) -> Self {
+        match act {
+            Act::Relu => Self::Relu,
+            Act::LeakyRelu => Self::LeakyRelu(0.2),
+            Act::Elu => Self::Elu,
+            Act::Silu => Self::Silu,
+            Act::Gelu => Self::Gelu,
+            Act::Tanh => Self::Tanh,
+            Act::Softplus => Self::Softplus,
+        }
+    }
+}
+
+/// A normalization by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormSpec {
+    /// None.
+    #[default]
+    None,
+    /// Over the batch.
+    Batch,
+    /// Over groups of 8 channels.
+    Group,
+}
+
+/// An encoder, or the decoder that mirrors it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Net {
+    /// Dense layers.
+    Mlp {
+        /// Units of each hidden layer; none for a linear map.
+        hidden: Vec<usize>,
+        /// Between them.
+        #[serde(default)]
+        activation: Act,
+    },
+    /// Convolutions of 4×4 and stride 2, one for each entry, then a dense layer where `dense` is above 0.
+    Conv {
+        /// Channels of each, from the images on.
+        channels: Vec<usize>,
+        /// After each.
+        #[serde(default)]
+        norm: NormSpec,
+        /// After that.
+        #[serde(default)]
+        activation: Act,
+        /// Units of a dense layer between convolutions and codes; 0 for none.
+        #[serde(default)]
+        dense: usize,
+    },
+    /// Residual blocks of two 3×3 convolutions with group norm, each followed by halving (pooling) or doubling.
+    Residual {
+        /// Channels of each block, from the images on.
+        channels: Vec<usize>,
+        /// Inside of the blocks.
+        #[serde(default)]
+        activation: Act,
+    },
+}
+
+fn normed(net: Sequential, norm: NormSpec, channels: usize, i: usize) -> Sequential {
+    match norm {
+        NormSpec::None => net,
+        NormSpec::Batch => net.then(format!("norm{i}"), BatchNorm::default()),
+        NormSpec::Group => net.then(format!("norm{i}"), GroupNorm::new((channels / 8).max(1))),
+    }
+}
+
+/// Height and width of an image of `shape`, and its channels, halved `times` times.
+fn halved(shape: &Shape, times: usize) -> Result<[usize; 3]> {
+    let &[height, width, channels] = shape.dims() else {
+        return Err(Error::Config(format!("convolutions take images [H, W, C], not examples of {shape}")));
+    };
+    let whole = 1usize.checked_shl(times as u32).filter(|&by| height % by == 0 && width % by == 0 && times > 0);
+    match whole {
+        Some(by) => Ok([height / by, width / by, channels]),
+        None => Err(Error::Config(format!("images of {height}×{width} cannot be halved {times} times"))),
+    }
+}
+
+fn block(out: usize, activation: Activation) -> Residual {
+    let mut inner = Sequential::new();
+    for i in 1..=2 {
+        inner = inner
+            .then(format!("norm{i}"), GroupNorm::new(1))
+            .then(format!("act{i}"), activation)
+            .then(format!("conv{i}"), Conv::new(out, 3).pad(1));
+    }
+    Residual::new(inner)
+}
+
+impl Net {
+    /// From examples of `shape` to features [B, F].
+    ///
+    /// # Errors
+    /// Where it does not fit the examples.
+    pub fn encoder(&self, shape: &Shape) -> Result<Sequential> {
+        let mut net = Sequential::new();
+        match self {
+            Self::Mlp { hidden, activation } => {
+                net = net.then("flatten", Flatten);
+                for (i, &units) in (1..).zip(hidden) {
+                    net = net.then(format!("fc{i}"), Linear::new(units).start(start(*activation)));
+                    net = net.then(format!("act{i}"), Activation::from(*activation));
+                }
+            }
+            Self::Conv { channels, norm, activation, dense } => {
+                halved(shape, channels.len())?;
+                for (i, &out) in (1..).zip(channels) {
+                    net = net.then(format!("conv{i}"), Conv::new(out, 4).stride(2).pad(1).start(start(*activation)));
+                    net = normed(net, *norm, out, i).then(format!("act{i}"), Activation::from(*activation));
+                }
+                net = net.then("flatten", Flatten);
+                if *dense > 0 {
+                    net = net.then("fc", Linear::new(*dense)).then("act", Activation::from(*activation));
+                }
+            }
+            Self::Residual { channels, activation } => {
+                halved(shape, channels.len())?;
+                net = net.then("conv", Conv::new(channels[0], 3).pad(1));
+                for (i, &out) in (1..).zip(channels) {
+                    net = net.then(format!("block{i}"), block(out, (*activation).into()));
+                    net = net.then(format!("pool{i}"), crate::nn::AvgPool(2));
+                }
+                net = net.then("act", Activation::from(*activation)).then("flatten", Flatten);
+            }
+        }
+        Ok(net)
+    }
+
+    /// From codes to examples of `shape` with `width` numbers for each of theirs.
+    ///
+    /// # Errors
+    /// Where it does not fit the examples.
+    pub fn decoder(&self, shape: &Shape, width: usize) -> Result<Sequential> {
+        let mut net = Sequential::new();
+        let mut dims = shape.dims().to_vec();
+        let Some(last) = dims.last_mut() else {
+            return Err(Error::Config("examples of single numbers have no last axis; give them one".into()));
+        };
+        *last *= width;
+        match self {
+            Self::Mlp { hidden, activation } => {
+                for (i, &units) in (1..).zip(hidden.iter().rev()) {
+                    net = net.then(format!("fc{i}"), Linear::new(units).start(start(*activation)));
+                    net = net.then(format!("act{i}"), Activation::from(*activation));
+                }
+                let out = Linear::new(dims.iter().product()).start(Start::Xavier);
+                net = net.then("out", out).then("shape", Unflatten { dims });
+            }
+            Self::Conv { channels, norm, activation, dense } => {
+                let [height, wide, _] = halved(shape, channels.len())?;
+                let act = Activation::from(*activation);
+                if *dense > 0 {
+                    net = net.then("fc0", Linear::new(*dense)).then("act0", act);
+                }
+                let top = channels[channels.len() - 1];
+                net = net.then("fc", Linear::new(height * wide * top)).then("act", act);
+                net = net.then("image", Unflatten::image(height, wide, top));
+                for (i, &out) in (1..).zip(channels.iter().rev().skip(1)) {
+                    let conv = ConvTranspose::new(out, 4).stride(2).pad(1).start(start(*activation));
+                    net = net.then(format!("conv{i}"), conv);
+                    net = normed(net, *norm, out, i).then(format!("act{i}"), act);
+                }
+                net = net.then("out", ConvTranspose::new(dims[2], 4).stride(2).pad(1));
+            }
+            Self::Residual { channels, activation } => {
+                let [height, wide, _] = halved(shape, channels.len())?;
+                let top = channels[channels.len() - 1];
+                net = net.then("fc", Linear::new(height * wide * top));
+                net = net.then("image", Unflatten::image(height, wide, top));
+                for (i, &out) in (1..).zip(channels.iter().rev()) {
+                    net = net.then(format!("block{i}"), block(out, (*activation).into()));
+                    net = net.then(format!("up{i}"), Upsample(2));
+                }
+                net = net.then("norm", GroupNorm::new(1)).then("act", Activation::from(*activation));
+                net = net.then("out", Conv::new(dims[2], 3).pad(1));
+            }
+        }
+        Ok(net)
+    }
+}
+
+/// The start that suits an activation.
+fn start(activation: Act) -> Start {
+    match activation {
+        Act::Relu | Act::LeakyRelu | Act::Elu | Act::Silu | Act::Gelu => Start::Kaiming,
+        Act::Tanh | Act::Softplus => Start::Xavier,
+    }
+}

@@ -1,0 +1,198 @@
+//! A recipe's run: trained and measured, its folder written and read again.
+//!
+//! The folder holds `recipe.toml` (resolved, defaults included), `metrics.jsonl`, `model.safetensors`, pictures and
+//! `summary.json`.
+
+use super::figure::Figure;
+use super::{Parts, Recipe};
+use crate::data::Dataset;
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::eval::{Pressure, latent_usage, variance_of_means};
+use crate::report::{BarChart, ImageGrid, LinePlot};
+use crate::tensor::{ArrayData, Shape};
+use crate::train::{Evaluator, Metrics, Progress, Record, Source, Trainer, load, save};
+use crate::vae::Model;
+use serde::Serialize;
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+/// What `summary.json` holds. Nats are per held-out example.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// The recipe's line about itself.
+    pub about: String,
+    /// Where the examples come from.
+    pub data: String,
+    /// What it ran on.
+    pub device: String,
+    /// Steps.
+    pub steps: u64,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// Trainable numbers.
+    pub parameters: usize,
+    /// The figure.
+    #[serde(flatten)]
+    pub figure: Figure,
+    /// The bound.
+    pub elbo: f64,
+    /// −ln p(x|z).
+    pub reconstruction: f64,
+    /// KL(q(z|x) ‖ p(z)).
+    pub kl: f64,
+    /// Latent dimensions whose μ varies by more than 0.01 over the held-out examples.
+    pub active_units: usize,
+    /// What is wrong with the latent, where something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+/// A recipe with its data and model on a device.
+pub struct Run {
+    recipe: Recipe,
+    origin: String,
+    parts: Parts,
+    model: Box<dyn Model>,
+    device: Device,
+    trainer: Trainer,
+}
+
+impl Run {
+    /// Reads or draws the examples, from `folder` where one is given, and builds the model on `device`.
+    ///
+    /// # Errors
+    /// Data that are missing or broken, parts that do not fit together, too little memory.
+    pub fn new(recipe: Recipe, folder: Option<&Path>, device: &Device) -> Result<Self> {
+        let parts = recipe.data.open(folder)?;
+        let model = recipe.model.build(&parts.train, recipe.data.binarize)?;
+        let source = Source::of(parts.train.clone(), device, 2)?;
+        let trainer = Trainer::new(device, model.as_ref(), &source, recipe.train.config(parts.train.len()))?;
+        let place =
+            folder.map_or_else(|| format!("embedded {}", recipe.data.set), |folder| folder.display().to_string());
+        let origin = format!("{place}: {} to train on, {} held out", parts.train.len(), parts.test.len());
+        Ok(Self { recipe, origin, parts, model, device: device.clone(), trainer })
+    }
+    /// Where the examples come from, and how many there are.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+    /// The trainer.
+    pub fn trainer(&mut self) -> &mut Trainer {
+        &mut self.trainer
+    }
+
+    /// Trains to the end and writes the folder `out`.
+    ///
+    /// # Errors
+    /// Files that cannot be written; those of training.
+    pub fn train(&mut self, out: &Path, progress: &mut Progress) -> Result<Summary> {
+        fs::create_dir_all(out).map_err(|e| Error::file(out, e))?;
+        let file = out.join("recipe.toml");
+        fs::write(&file, self.recipe.to_toml()?).map_err(|e| Error::file(&file, e))?;
+        let baseline = self.baseline()?;
+        let mut metrics = Metrics::to_file(out.join("metrics.jsonl"))?;
+        let start = Instant::now();
+        self.trainer.run(Some(&self.parts.valid), &mut metrics, progress)?;
+        let seconds = start.elapsed().as_secs_f64();
+        save(self.trainer.store(), out.join("model.safetensors"))?;
+        curves(&metrics, out)?;
+        self.summarize(out, baseline, seconds)
+    }
+
+    /// Reads the weights of a folder that [`Run::train`] wrote, measures again and writes summary and pictures anew.
+    ///
+    /// # Errors
+    /// Weights that are missing or of another model.
+    pub fn evaluate(&mut self, out: &Path) -> Result<Summary> {
+        let baseline = self.baseline()?;
+        load(self.trainer.store(), out.join("model.safetensors"))?;
+        let known = fs::read_to_string(out.join("summary.json")).ok();
+        let known = known.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
+        let seconds = known.and_then(|value| value.get("seconds")?.as_f64()).unwrap_or(0.0);
+        self.summarize(out, baseline, seconds)
+    }
+
+    fn baseline(&mut self) -> Result<(f64, &'static str)> {
+        let (figure, model, test) = (self.recipe.figure, self.model.as_ref(), &self.parts.test);
+        let evaluator = self.trainer.evaluator();
+        figure.baseline(&self.recipe.model, &self.parts, || figure.measure(model, evaluator, test))
+    }
+
+    fn summarize(&mut self, out: &Path, (baseline, against): (f64, &'static str), seconds: f64) -> Result<Summary> {
+        let (config, parameters) = (*self.trainer.config(), self.trainer.parameter_count());
+        let test = &self.parts.test;
+        let evaluator = self.trainer.evaluator();
+        let value = self.recipe.figure.measure(self.model.as_ref(), evaluator, test)?;
+        let metric = self.recipe.figure.metric.name();
+        let bound = evaluator.figures(test, config.seed)?;
+        let codes = evaluator.encode(test)?;
+        let variance = variance_of_means(&codes, evaluator.latent());
+        let pressure = Pressure { beta: config.beta.at(config.steps.saturating_sub(1)).into(), ..Pressure::default() };
+        let usage = match bound.kl_dims.len() == variance.len() {
+            true => latent_usage(&bound.kl_dims, &variance, &pressure)?.warning,
+            false => None,
+        };
+        let summary = Summary {
+            about: self.recipe.about.clone(),
+            data: self.origin.clone(),
+            device: self.device.to_string(),
+            steps: config.steps,
+            seconds,
+            parameters,
+            figure: Figure { metric, value, baseline, against },
+            elbo: bound.elbo,
+            reconstruction: bound.reconstruction,
+            kl: bound.kl,
+            active_units: variance.iter().filter(|v| **v > 0.01).count(),
+            warning: usage,
+        };
+        pictures(evaluator, test, &bound.kl_dims, config.seed, out)?;
+        let file = out.join("summary.json");
+        let text = serde_json::to_string_pretty(&summary).map_err(|e| Error::file(&file, e))?;
+        fs::write(&file, text + "\n").map_err(|e| Error::file(&file, e))?;
+        Ok(summary)
+    }
+}
+
+fn curves(metrics: &Metrics, out: &Path) -> Result<()> {
+    let curve = |name: &str, file: &str, figure: fn(&Record) -> f32| {
+        let kinds = ["train", "valid"].map(|kind| (kind, metrics.series(kind, figure)));
+        let plot = LinePlot::new(name).x("step").y("nats per example").robust();
+        kinds.iter().fold(plot, |plot, (kind, points)| plot.series(*kind, points)).save(out.join(file))
+    };
+    curve("-ELBO", "loss.png", |r| -r.elbo)?;
+    curve("KL", "kl.png", |r| r.kl)
+}
+
+/// Height, width and channels of examples that can be shown as images.
+fn image(shape: &Shape) -> Option<[usize; 3]> {
+    match *shape.dims() {
+        [height, width, channels] if matches!(channels, 1 | 3) && height > 1 => Some([height, width, channels]),
+        _ => None,
+    }
+}
+
+/// What there is to see: of images, reconstructions and samples; of everything, the KL by dimension.
+fn pictures(evaluator: &mut Evaluator, test: &Dataset, kl_dims: &[f64], seed: u64, out: &Path) -> Result<()> {
+    if kl_dims.len() > 1 {
+        let chart = BarChart::new("KL of each latent dimension").y("nats").values("z", kl_dims).sorted();
+        chart.save(out.join("kl_dimensions.png"))?;
+    }
+    let (Some(shape), ArrayData::U8(_)) = (image(&test.example("x")?), &test.column("x")?.data) else { return Ok(()) };
+    let shown = test.subset(&(0..32.min(test.len())).collect::<Vec<_>>());
+    let ArrayData::U8(pixels) = &shown.column("x")?.data else { return Ok(()) };
+    let originals: Vec<f32> = pixels.iter().map(|&b| f32::from(b) / 255.0).collect();
+    let codes = evaluator.encode(&shown)?;
+    let rebuilt = evaluator.decode_with(&codes, &shown)?;
+    let rows = [("original", originals.as_slice()), ("reconstruction", &rebuilt)];
+    ImageGrid::compare(8, shape, &rows)?.save(out.join("reconstructions.png"))?;
+    let like = test.subset(&(0..64).map(|i| i % test.len()).collect::<Vec<_>>());
+    let drawn = evaluator.sample_with(&like, seed).and_then(|z| evaluator.decode_with(&z, &like));
+    if let Ok(drawn) = drawn {
+        let grid = ImageGrid::new(8, shape[0], shape[1], shape[2])?.images(&drawn)?;
+        grid.title("samples from the prior").save(out.join("samples.png"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! What the training loop and the evaluator know of a model.
+
+use super::{Batch, Latent};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Value};
+use crate::nn::Mode;
+use std::fmt::Debug;
+
+/// A generative model of examples with latent variables. [`super::Vae`] is the one that most models are a combination of.
+pub trait Model: Debug + Send + Sync {
+    /// What a step over `batch` minimises and reports.
+    ///
+    /// Inputs it may declare: `rng` (`U32` \[4\]: seed, step) where anything is drawn, `beta` (a scalar).
+    ///
+    /// # Errors
+    /// Where the parts or the data do not fit together.
+    fn terms(&self, g: &mut Graph, batch: &Batch, mode: Mode) -> Result<Terms>;
+
+    /// Length L of a code.
+    fn latent(&self) -> usize;
+
+    /// E[x|z] of codes `z` [B, L], in evaluation; `batch` has what the model is conditioned on.
+    fn decode(&self, g: &mut Graph, z: Value, batch: &Batch) -> Result<Value>;
+
+    /// A code for each example of `batch` from the prior, [B, L]. Of the batch it reads what the model is conditioned on.
+    fn sample(&self, g: &mut Graph, batch: &Batch) -> Result<Value>;
+
+    /// Importance weights ln p(x, z) − ln q(z|x), nats, of `samples` codes for each example, [samples, B]: the logarithm of
+    /// their mean estimates ln p(x) from below (Burda 2015, arXiv 1509.00519, equation 8).
+    ///
+    /// # Errors
+    /// Where the posterior has no density.
+    fn log_weights(&self, g: &mut Graph, batch: &Batch, samples: usize) -> Result<Value> {
+        let _ = (g, batch, samples);
+        Err(Error::Config("this model's likelihood is not estimated by importance sampling".into()))
+    }
+}
+
+/// Parameters that minimise a loss of their own: a discriminator.
+#[derive(Clone, Debug)]
+pub struct Player {
+    /// Dotted path: all parameters below it are the player's, and no longer follow [`Terms::loss`].
+    pub scope: String,
+    /// Its loss, a scalar.
+    pub loss: Value,
+}
+
+/// What [`Model::terms`] yields. Batch means unless said; all in nats per example.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// What is minimised: a scalar.
+    pub loss: Value,
+    /// Who minimises something else.
+    pub players: Vec<Player>,
+    /// The evidence lower bound, whatever β and free bits are: a scalar.
+    pub elbo: Value,
+    /// −ln p(x|z): a scalar.
+    pub reconstruction: Value,
+    /// KL(q(z|x) ‖ p(z)): a scalar.
+    pub kl: Value,
+    /// Further figures to watch, scalars by name.
+    pub figures: Vec<(&'static str, Value)>,
+    /// −ln p(x|z) of each example: \[B\].
+    pub reconstruction_each: Value,
+    /// KL of each example in its parts, which sum to it: [B, L] by latent dimension where it falls apart so, else [B, 1].
+    pub kl_each: Value,
+    /// The sample and its distribution.
+    pub latent: Latent,
+    /// E[x|z], shaped as x.
+    pub mean: Value,
+}
+
+impl Terms {
+    /// What the parameter at the dotted path `name` minimises: its player's loss, or the model's.
+    pub fn loss_of(&self, name: &str) -> Value {
+        let below = |scope: &str| name.strip_prefix(scope).is_some_and(|rest| rest.starts_with('.'));
+        self.players.iter().find(|player| below(&player.scope)).map_or(self.loss, |player| player.loss)
+    }
+
+    /// The gradient for each of `params`, of the loss that it minimises; `grad` is [`Graph::grad`] or scales on the way.
+    ///
+    /// # Errors
+    /// Those of `grad`.
+    pub fn gradients(
+        &self,
+        g: &mut Graph,
+        params: &[Value],
+        grad: impl Fn(&mut Graph, Value, &[Value]) -> Result<Vec<Value>>,
+    ) -> Result<Vec<Value>> {
+        let losses: Vec<Value> = params.iter().map(|&param| self.loss_of(&g.label(param))).collect();
+        let mut grads = vec![self.loss; params.len()];
+        let mut done: Vec<Value> = vec![];
+        for &loss in &losses {
+            if done.contains(&loss) {
+                continue;
+            }
+            done.push(loss);
+            let own: Vec<usize> = (0..params.len()).filter(|&i| losses[i] == loss).collect();
+            let wrt: Vec<Value> = own.iter().map(|&i| params[i]).collect();
+            own.into_iter().zip(grad(g, loss, &wrt)?).for_each(|(i, grad)| grads[i] = grad);
+        }
+        Ok(grads)
+    }
+}
