@@ -91,6 +91,19 @@ fn categories_take_any_order_of_intervals() {
 }
 
 #[test]
+fn rare_values_and_wide_dimensions_count_like_others() {
+    // A constant code guesses one of two values: balanced accuracy ½, though three of four examples have it.
+    let factor = Factors::new(&[0, 0, 0, 1], &[FactorKind::Category]).unwrap();
+    assert!((sap(&[1.0; 4], 1, &factor).unwrap() - 0.5).abs() < 1e-12);
+    // Codes with noise of 0.2, the first dimension a hundred times as wide: its noise alone exceeds the others' range.
+    let values = points(2000, 6);
+    let widened = |(at, (x, e)): (usize, (f32, f32))| (x + 0.2 * e) * if at % 3 == 0 { 100.0 } else { 1.0 };
+    let codes: Vec<f32> = perfect(&values).into_iter().zip(noise(6000, 7)).enumerate().map(widened).collect();
+    let factors = Factors::new(&values, &[ORDERED; 3]).unwrap();
+    assert!(factor_vae_score(&codes, 3, &factors, &FactorVotes::default()).unwrap() > 0.99);
+}
+
+#[test]
 fn dci_by_hand() {
     // One dimension that spells out two factors: informative, complete, and entangled all the same.
     let values: Vec<u32> = (0..400).flat_map(|i| [i % 4, i / 4 % 4]).collect();
