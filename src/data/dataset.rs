@@ -2,7 +2,10 @@
 
 use super::images::{ImageSet, Split};
 use crate::error::{Error, Result};
+use crate::rng::Philox;
 use crate::tensor::{Array, ArrayData, Shape, TensorType};
+use rand::RngExt;
+use rayon::prelude::*;
 
 /// `N` examples as columns: arrays whose first axis is the example. Names that models know:
 ///
@@ -252,6 +255,30 @@ impl Examples for ImageSet {
             _ => Err(Error::Name(format!("no column {name}; a set of images has x"))),
         }
     }
+}
+
+/// The set with every byte of its `U8` columns replaced by 255 with a probability of byte/255, else by 0: once and for all, as
+/// the usual binary MNIST was made (Salakhutdinov and Murray, "On the quantitative analysis of deep belief networks", ICML
+/// 2008). What becomes of example `i` depends on the seed, `i` and its bytes alone.
+///
+/// ```
+/// use wavae::data::{Dataset, binarize, synthetic_digits};
+/// let digits = binarize(&Dataset::from(synthetic_digits(4, 0)?), 0);
+/// assert!(digits.column("x")?.bytes().iter().all(|byte| matches!(byte, 0 | 255)));
+/// # Ok::<(), wavae::Error>(())
+/// ```
+pub fn binarize(set: &Dataset, seed: u64) -> Dataset {
+    let mut set = set.clone();
+    for (k, (_, array)) in set.columns.iter_mut().enumerate() {
+        let each = array.shape.dims()[1..].iter().product::<usize>().max(1);
+        let ArrayData::U8(bytes) = &mut array.data else { continue };
+        bytes.par_chunks_mut(each).enumerate().for_each(|(i, example)| {
+            let mut rng = Philox::new(seed.wrapping_add(k as u64), i as u64);
+            // 0 is never below, 255 always.
+            example.iter_mut().for_each(|byte| *byte = if rng.random_range(0..255u8) < *byte { 255 } else { 0 });
+        });
+    }
+    set
 }
 
 /// The rows `indices` of `array`.

@@ -1,5 +1,6 @@
 //! Data sets: where examples come from. [`Dataset`] holds examples as named columns, [`ImageSet`] images with what is
-//! known of each; `synthetic/` draws sets that need no download, `formats/` reads files. Nothing here knows of graphs or devices; what a model does with the examples (scaling, noise, batches on a
+//! known of each; `synthetic/` draws sets that need no download, `formats/` reads files, [`open()`] is the one door to
+//! both. Nothing here knows of graphs or devices; what a model does with the examples (scaling, noise, batches on a
 //! device) lives elsewhere.
 
 pub mod audio;
@@ -7,14 +8,23 @@ pub mod batches;
 pub mod dataset;
 mod formats;
 pub mod images;
+mod open;
 mod synthetic;
 
 pub use batches::{Batch, BatchLoader, BatchOptions, ImageSource};
-pub use dataset::{Dataset, Examples};
+pub use dataset::{Dataset, Examples, binarize};
 pub use formats::celeba::{CelebA, CelebAOptions, write_celeba};
+pub use formats::cifar::load_cifar10;
+pub use formats::csv::load_csv;
+pub use formats::folder::load_folder;
 pub use formats::idx::{load_idx, write_idx};
+pub use formats::npy::{load_dsprites, load_npy};
+pub use formats::svhn::load_svhn;
+pub use formats::text::load_text;
+pub use formats::wav::{load_wav, read_wav};
 pub use formats::{celeba, idx, jpeg};
 pub use images::{ImageSet, Split};
+pub use open::{FORMATS, Options, SETS, open};
 pub use synthetic::digits::synthetic_digits;
 pub use synthetic::faces::{CELEBA_ATTRIBUTES, FaceFactors, synthetic_faces};
 pub use synthetic::house_numbers::house_numbers;

@@ -1,6 +1,7 @@
 //! The IDX format of MNIST, Fashion-MNIST and their kin: a folder with `train-images-idx3-ubyte`,
 //! `train-labels-idx1-ubyte` and the same two with `t10k` for the test set, each plain or gzipped (`.gz`), also under
-//! names with a dot (`train-images.idx3-ubyte`).
+//! names with a dot (`train-images.idx3-ubyte`), or as EMNIST has them (`emnist-digits-train-images-idx3-ubyte`, with `test`
+//! for the test set, one such set in the folder), whose images are stored on their side and turned here.
 //!
 //! A file is big-endian: the magic number 0x00000803 (bytes, three axes), the counts of images, rows and columns as
 //! u32, then the bytes; labels have the magic number 0x00000801 and one count.
@@ -103,7 +104,11 @@ fn read_pair(dir: &Path, stem: &str) -> Result<Pair> {
         })
     };
     let (path, labels_path) = (open(IMAGES)?, open(LABELS)?);
-    let (dims, pixels) = read_file(&path, IMAGES)?;
+    let (mut dims, mut pixels) = read_file(&path, IMAGES)?;
+    if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("emnist")) {
+        pixels = transposed(&pixels, dims[1], dims[2]);
+        dims.swap(1, 2);
+    }
     let (label_dims, labels) = read_file(&labels_path, LABELS)?;
     if label_dims[0] != dims[0] {
         let images = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -117,12 +122,27 @@ fn name(stem: &str, magic: u32) -> String {
     if magic == IMAGES { format!("{stem}-images-idx3-ubyte") } else { format!("{stem}-labels-idx1-ubyte") }
 }
 
-/// The first of the names in use that exists.
+/// The images with rows and columns exchanged.
+fn transposed(pixels: &[u8], rows: usize, columns: usize) -> Vec<u8> {
+    let turn = |image: &[u8]| (0..image.len()).map(|k| image[k % rows * columns + k / rows]).collect::<Vec<u8>>();
+    pixels.chunks_exact(rows * columns).flat_map(turn).collect()
+}
+
+/// The first of the names in use that exists, or the only file of EMNIST's kind.
 fn find(dir: &Path, stem: &str, magic: u32) -> Option<PathBuf> {
     let usual = name(stem, magic);
     let dotted = usual.replace("-idx", ".idx");
     let names = [usual.clone(), dotted.clone(), usual + ".gz", dotted + ".gz"];
-    names.iter().map(|n| dir.join(n)).find(|p| p.is_file())
+    let found = names.iter().map(|n| dir.join(n)).find(|p| p.is_file());
+    found.or_else(|| {
+        let ending = format!("-{}", name(if stem == "t10k" { "test" } else { stem }, magic));
+        let of_emnist = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("emnist-") && name.trim_end_matches(".gz").ends_with(&ending)
+        };
+        let mut paths = std::fs::read_dir(dir).ok()?.filter_map(|entry| Some(entry.ok()?.path())).filter(of_emnist);
+        paths.next().filter(|_| paths.next().is_none())
+    })
 }
 
 /// Reads one file: its extents (count first) and its bytes.

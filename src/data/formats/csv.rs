@@ -1,0 +1,97 @@
+//! Numeric series in text files, one column a channel, cut into windows.
+
+use super::{files, normalize, read_text, spread};
+use crate::data::dataset::Dataset;
+use crate::data::images::Split;
+use crate::error::{Error, Result};
+use crate::tensor::Array;
+use std::path::Path;
+
+/// Headers of columns that tell when, not what; they are left out.
+const TIMES: [&str; 5] = ["date", "time", "datetime", "timestamp", "index"];
+
+/// Loads a file of comma-, semicolon-, tab- or space-separated numbers, or all `.csv` files of a folder as series of their
+/// own with the same channels: `x` `F32` [N, `steps`, channels], windows that start every `stride` rows. A header (a first row
+/// that is not all numbers) is optional; columns called date, time, datetime, timestamp or index are left out. The first
+/// eight tenths of each series' rows are [`Split::Train`], then one tenth each [`Split::Valid`] and [`Split::Test`]; a window
+/// that would lie in two is left out. Channels are shifted and scaled to mean 0 and variance 1 over the training windows;
+/// `count` keeps so many windows, evenly spread.
+///
+/// # Errors
+/// [`Error::File`], with the line, for what is no finite number or a row of another length; for a file too short for a training
+/// window; for files with different channels. [`Error::Config`] for 0 steps or stride.
+pub fn load_csv(path: impl AsRef<Path>, steps: usize, stride: usize, count: Option<usize>) -> Result<Dataset> {
+    let path = path.as_ref();
+    if steps == 0 || stride == 0 {
+        return Err(Error::Config(format!("windows of {steps} steps every {stride} rows: both are at least 1")));
+    }
+    let (mut x, mut split, mut channels) = (vec![], vec![], None);
+    for file in files(path, &["csv"])? {
+        let (values, width) = table(&file)?;
+        if *channels.get_or_insert(width) != width {
+            let message = format!("has {width} channels, the files before it {}", channels.unwrap_or(0));
+            return Err(Error::file(file, message));
+        }
+        let rows = values.len() / width;
+        let ends = [rows * 8 / 10, rows * 9 / 10, rows];
+        if ends[0] < steps {
+            let message =
+                format!("{rows} rows hold no training window of {steps} (the first eight tenths are to train on)");
+            return Err(Error::file(file, message));
+        }
+        for (part, (start, end)) in
+            [Split::Train, Split::Valid, Split::Test].into_iter().zip([0, ends[0], ends[1]].into_iter().zip(ends))
+        {
+            for from in (start..(end + 1).saturating_sub(steps)).step_by(stride) {
+                x.extend_from_slice(&values[from * width..(from + steps) * width]);
+                split.push(part);
+            }
+        }
+    }
+    let channels = channels.unwrap_or(1);
+    let each = steps * channels;
+    normalize(&mut x, channels, |k| split[k / each] == Split::Train);
+    let mut set = Dataset::new("x", Array::f32([split.len(), steps, channels], x)?)?;
+    set.split = split;
+    let kept = spread(set.len(), count);
+    Ok(if kept.len() < set.len() { set.subset(&kept) } else { set })
+}
+
+/// The numbers of a file, row by row, and how many a row has.
+fn table(path: &Path) -> Result<(Vec<f32>, usize)> {
+    let text = read_text(path)?;
+    let mut lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()).peekable();
+    let fail = |message: String| Error::file(path, message);
+    let first = lines.peek().ok_or_else(|| fail("the file is empty".into()))?.0;
+    let mark = [',', ';', '\t'].into_iter().find(|mark| first.contains(*mark));
+    let fields = |line: &str| -> Vec<String> {
+        let clean = |field: &str| field.trim().trim_matches('"').to_string();
+        match mark {
+            Some(mark) => line.split(mark).map(clean).collect(),
+            None => line.split_whitespace().map(clean).collect(),
+        }
+    };
+    let head = fields(first);
+    let mut kept: Vec<usize> = (0..head.len()).collect();
+    if head.iter().any(|field| field.parse::<f64>().is_err()) {
+        kept.retain(|&k| !TIMES.contains(&head[k].to_lowercase().as_str()));
+        lines.next();
+    }
+    if kept.is_empty() {
+        return Err(fail("has no column of numbers".into()));
+    }
+    let mut values = vec![];
+    for (line, number) in lines {
+        let row = fields(line);
+        if row.len() != head.len() {
+            return Err(fail(format!("line {number} has {} fields, the first {}", row.len(), head.len())));
+        }
+        for &k in &kept {
+            match row[k].parse::<f32>() {
+                Ok(value) if value.is_finite() => values.push(value),
+                _ => return Err(fail(format!("line {number}, field {}: “{}” is no finite number", k + 1, row[k]))),
+            }
+        }
+    }
+    Ok((values, kept.len()))
+}
