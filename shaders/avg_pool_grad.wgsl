@@ -6,7 +6,6 @@
 
 const WG: u32 = 64u; // spec
 const PER: u32 = 1u; // spec: elements an invocation
-const APART: bool = false; // spec: windows do not overlap
 
 struct Params {
     len: u32, // elements of dx
@@ -50,19 +49,11 @@ fn main(
         let channel = i - pixel * p.channels;
         let base = image * p.out_height * p.out_width * p.channels + channel;
         var sum = 0.0;
-        if APART {
-            let u = quotient(row, stride);
-            let v = quotient(column, stride);
-            if max(row - u * p.stride, column - v * p.stride) < p.window && u < p.out_height && v < p.out_width {
-                sum = dy[base + (u * p.out_width + v) * p.channels];
-            }
-        } else {
-            let rows = covering(row, p.out_height, stride);
-            let columns = covering(column, p.out_width, stride);
-            for (var u = rows.x; u < rows.y; u++) {
-                for (var v = columns.x; v < columns.y; v++) {
-                    sum += dy[base + (u * p.out_width + v) * p.channels];
-                }
+        let rows = covering(row, p.out_height, stride);
+        let columns = covering(column, p.out_width, stride);
+        for (var u = rows.x; u < rows.y; u++) {
+            for (var v = columns.x; v < columns.y; v++) {
+                sum += dy[base + (u * p.out_width + v) * p.channels];
             }
         }
         dx[i] = epilogue(sum * p.scale, i);

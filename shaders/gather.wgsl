@@ -5,6 +5,7 @@
 
 const WG: u32 = 64u; // spec
 const PER: u32 = 1u; // spec: elements an invocation
+const ROWS: bool = false; // spec: a workgroup goes row by row, rather than each element finding its own
 
 struct Params {
     len: u32, // elements of y
@@ -25,6 +26,17 @@ fn main(
     let begin = group_index(wid, nwg) * (WG * PER);
     let end = min(p.len, begin + WG * PER);
     let by = divisor(p.row);
+    if ROWS {
+        for (var b = quotient(begin, by); b * p.row < end; b++) {
+            let row = b * p.row;
+            let start = min(index[b], p.last) * p.row;
+            let stop = min(end, row + p.row);
+            for (var i = max(begin, row) + lane; i < stop; i += WG) {
+                y[i] = epilogue(x[start + (i - row)], i);
+            }
+        }
+        return;
+    }
     for (var i = begin + lane; i < end; i += WG) {
         let b = quotient(i, by);
         let at = min(index[b], p.last) * p.row + (i - b * p.row);

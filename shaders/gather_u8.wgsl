@@ -6,6 +6,9 @@
 
 const WG: u32 = 64u; // spec
 const PER: u32 = 1u; // spec: elements an invocation
+// A workgroup goes row by row and word by word, rather than each element finding its own: for rows of whole words, and
+// workgroups that do a multiple of four.
+const ROWS: bool = false; // spec
 
 struct Params {
     len: u32, // elements of y
@@ -28,6 +31,20 @@ fn main(
     let begin = group_index(wid, nwg) * (WG * PER);
     let end = min(p.len, begin + WG * PER);
     let by = divisor(p.row);
+    if ROWS {
+        for (var b = quotient(begin, by); b * p.row < end; b++) {
+            let row = b * p.row;
+            let start = min(index[b], p.last) * p.row;
+            let stop = min(end, row + p.row);
+            for (var i = max(begin, row) + 4u * lane; i < stop; i += 4u * WG) {
+                let word = x[(start + (i - row)) / 4u];
+                for (var k = 0u; k < 4u; k++) {
+                    y[i + k] = epilogue(f32((word >> (8u * k)) & 255u) * p.scale + p.shift, i + k);
+                }
+            }
+        }
+        return;
+    }
     for (var i = begin + lane; i < end; i += WG) {
         let b = quotient(i, by);
         let at = min(index[b], p.last) * p.row + (i - b * p.row);

@@ -48,6 +48,7 @@ fn table() -> Vec<Row> {
         row!("adam": optimizer::AdamParams { len, beta1, beta2, eps, weight_decay, sums }),
         row!("arg_extreme": rows::RowsParams { rows, columns, eps }),
         row!("avg_pool": pool::PoolParams { len, height, width, out_height, out_width, channels, window, stride, scale }),
+        row!("spread": pool::PoolParams { len, height, width, out_height, out_width, channels, window, stride, scale }),
         row!("avg_pool_grad": pool::PoolParams { len, height, width, out_height, out_width, channels, window, stride, scale }),
         row!("category_log_prob": rows::RowsParams { rows, columns, eps }),
         row!("category_log_prob_grad": softmax::CategoryGradParams { len, columns }),

@@ -94,6 +94,13 @@ fn cost(inputs: &[TensorType], out: &TensorType, element: usize) -> Cost {
     Cost { flops: out.len() as u64, bytes: (out.bytes() + out.len() * element + inputs[1].bytes()) as u64 }
 }
 
+/// `launch` by rows and by elements: short rows leave lanes idle, and hardware has as many lanes as elements.
+fn by_rows(launch: Launch, row: u32, caps: &Caps) -> Vec<Lowering> {
+    let rows = Lowering::single("rows", launch.clone().spec("ROWS", true));
+    let elements = Lowering::single("elements", launch);
+    if caps.software && row >= 32 { vec![rows, elements] } else { vec![elements, rows] }
+}
+
 impl Op for Gather {
     fn name(&self) -> &'static str {
         "gather"
@@ -107,7 +114,7 @@ impl Op for Gather {
         let floats = at.need[0] && g.ty(at.inputs[0]).dtype == DType::F32;
         Ok(vec![floats.then(|| g.scatter_add(at.dout, at.inputs[1], rows)).transpose()?, None])
     }
-    fn variants(&self, inputs: &[TensorType], out: &TensorType, _: &Caps) -> Vec<Lowering> {
+    fn variants(&self, inputs: &[TensorType], out: &TensorType, caps: &Caps) -> Vec<Lowering> {
         let params = GatherParams {
             len: out.len() as u32,
             row: (out.len() / inputs[1].len()) as u32,
@@ -118,7 +125,11 @@ impl Op for Gather {
             DType::U32 => Launch::elements("gather_u32", &params, &BINDS, out.len()),
             _ => elementwise("gather", &params, &BINDS, out.len()),
         };
-        vec![Lowering::single("rows", launch.spec("DIVIDE", divide(&[params.row as usize], out.len())))]
+        let launch = launch.spec("DIVIDE", divide(&[params.row as usize], out.len()));
+        match out.dtype {
+            DType::U32 => vec![Lowering::single("elements", launch)],
+            _ => by_rows(launch, params.row, caps),
+        }
     }
     fn cost(&self, inputs: &[TensorType], out: &TensorType) -> Cost {
         cost(inputs, out, 4)
@@ -161,7 +172,7 @@ impl Op for GatherU8 {
     fn vjp(&self, _: &mut Graph, _: &Vjp<'_>) -> Result<Vec<Option<Value>>> {
         Ok(vec![None, None])
     }
-    fn variants(&self, inputs: &[TensorType], out: &TensorType, _: &Caps) -> Vec<Lowering> {
+    fn variants(&self, inputs: &[TensorType], out: &TensorType, caps: &Caps) -> Vec<Lowering> {
         let params = GatherU8Params {
             len: out.len() as u32,
             row: (out.len() / inputs[1].len()) as u32,
@@ -170,11 +181,12 @@ impl Op for GatherU8 {
             shift: self.shift,
             pad: [0; 3],
         };
-        vec![Lowering::single(
-            "rows",
-            elementwise("gather_u8", &params, &BINDS, out.len())
-                .spec("DIVIDE", divide(&[params.row as usize], out.len())),
-        )]
+        let launch = elementwise("gather_u8", &params, &BINDS, out.len());
+        let launch = launch.spec("DIVIDE", divide(&[params.row as usize], out.len()));
+        match params.row.is_multiple_of(4) {
+            true => by_rows(launch, params.row, caps),
+            false => vec![Lowering::single("elements", launch)],
+        }
     }
     fn cost(&self, inputs: &[TensorType], out: &TensorType) -> Cost {
         cost(inputs, out, 1)
@@ -237,10 +249,12 @@ pub(super) fn cases() -> Vec<OpCase> {
         bytes(&[5, 7, 3, 1], vec![4, 1], 2.0 * UNIT, -1.0),
         bytes(&[65, 63], vec![64, 0, 33, 64, 63, 1, 7], UNIT, 0.0),
         bytes(&[4, 8, 8, 3], vec![3, 2, 1], UNIT, 0.0),
+        bytes(&[9, 36, 11], vec![8, 0, 3, 3, 7], UNIT, 0.0),
         bytes(&[5, 3], vec![5, u32::MAX, 4, 2], UNIT, 0.0),
         floats(&[257, 1], vec![256, 0, 128]),
         floats(&[7, 65], vec![6, 0, 6, 3, 1]),
         floats(&[5, 2, 3, 7], vec![4, 2]),
+        floats(&[9, 701], vec![8, 0, 3, 3, 7]),
         floats(&[5, 3], vec![5, u32::MAX, 4, 2]),
         floats(&[131], vec![130, 0, 77, 131]),
         words(&[1], vec![0]),
@@ -269,5 +283,9 @@ pub(super) fn errors() -> Vec<ErrorCase> {
 
 pub(super) fn bench() -> Vec<OpCase> {
     let indices = |n: u32| (0..n).map(|i| i * 37 % 1024).collect();
-    vec![bytes(&[1024, 64, 64, 3], indices(64), 1.0 / 255.0, 0.0), floats(&[1024, 784], indices(128))]
+    vec![
+        bytes(&[1024, 64, 64, 3], indices(64), 1.0 / 255.0, 0.0),
+        floats(&[1024, 784], indices(128)),
+        floats(&[1024, 784], indices(2048)),
+    ]
 }

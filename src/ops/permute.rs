@@ -70,6 +70,35 @@ pub(super) fn turn(k: usize, dims: [usize; 3], caps: &Caps) -> Option<Launch> {
     Some(Launch { binds: vec![Bind::In(k), Bind::Scratch(0)], chain: ChainSlot::None, ..launch })
 }
 
+/// How `shaders/transpose_walk.wgsl` goes over a matrix.
+struct Walk {
+    lanes: usize,
+    /// Whether lanes lie along the rows' index.
+    along_rows: bool,
+    /// Of a tile: across the lanes, and along the walk.
+    sides: [usize; 2],
+}
+
+impl Walk {
+    fn of(rows: usize, columns: usize, caps: &Caps) -> Self {
+        let lanes = if caps.software { 8 } else { 64 };
+        let along_rows = rows >= lanes || rows >= columns;
+        // Powers of two, so that few pipelines serve all shapes: 2,048 elements, at most 32 of them in a walk.
+        let deep = if along_rows { columns } else { rows }.next_power_of_two().min(32);
+        let wide = 2048 / deep;
+        Self { lanes, along_rows, sides: [wide, deep] }
+    }
+    /// A tile's rows and columns.
+    fn tile(&self) -> [usize; 2] {
+        let [wide, deep] = self.sides;
+        if self.along_rows { [wide, deep] } else { [deep, wide] }
+    }
+    fn specialise(&self, launch: Launch) -> Launch {
+        let [wide, deep] = self.sides.map(|n| n as u32);
+        launch.spec("WG", self.lanes as u32).spec("ALONG_R", self.along_rows).spec("WIDE", wide).spec("DEEP", deep)
+    }
+}
+
 impl Op for Permute {
     fn name(&self) -> &'static str {
         "permute"
@@ -95,18 +124,18 @@ impl Op for Permute {
         let mut variants = vec![view::lowering("strided", &runs, 0, out.len())];
         if let Some([batch, rows, columns]) = transposition(&runs) {
             let params = TransposeParams { batch: batch as u32, rows: rows as u32, columns: columns as u32, pad: 0 };
-            let launch = |kernel, side: usize| {
-                let tiles = batch * rows.div_ceil(side) * columns.div_ceil(side);
+            let launch = |kernel, [down, across]: [usize; 2]| {
+                let tiles = batch * rows.div_ceil(down) * columns.div_ceil(across);
                 let launch = Launch::new(kernel, &params, &[Bind::In(0), Bind::Out], tiles as u64);
                 launch.chain(ChainSlot::Epilogue)
             };
-            let [wg, side] = if caps.software { [8_u32, 32] } else { [64, 32] };
-            let walk = launch("transpose_walk", side as usize).spec("WG", wg).spec("SIDE", side);
+            let walk = Walk::of(rows, columns, caps);
+            let walk = walk.specialise(launch("transpose_walk", walk.tile()));
             variants.insert(usize::from(!caps.software), Lowering::single("walk", walk));
             // A thin matrix leaves most of a tile empty.
             let first = !caps.software && rows.min(columns) >= 8;
             let last = variants.len();
-            variants.insert(if first { 0 } else { last }, Lowering::single("tile", launch("transpose", 32)));
+            variants.insert(if first { 0 } else { last }, Lowering::single("tile", launch("transpose", [32, 32])));
         }
         variants
     }
@@ -176,6 +205,8 @@ pub(super) fn cases() -> Vec<OpCase> {
         case(&[32, 64], &[1, 0]),
         case(&[131, 97], &[1, 0]),
         case(&[3, 32, 31], &[0, 2, 1]),
+        case(&[2, 3, 1031], &[0, 2, 1]),
+        case(&[2, 1031, 3], &[0, 2, 1]),
         case(&[2, 8, 9, 33], &[0, 3, 1, 2]),
         case(&[3, 5, 7], &[2, 0, 1]),
         case(&[3, 5, 7], &[0, 2, 1]),

@@ -5,7 +5,7 @@
 //! spreads dy / k² over each window, adding up where windows overlap.
 
 use super::view::{self, Run, elementwise};
-use super::{Bind, Cost, Lowering, Op, Vjp};
+use super::{Bind, Cost, Launch, Lowering, Op, Vjp};
 use crate::cpu::{Real, Reference, View};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
@@ -43,11 +43,11 @@ pub struct AvgPoolGrad {
     pub width: usize,
 }
 
-/// The parameters of `shaders/avg_pool.wgsl` and `shaders/avg_pool_grad.wgsl`.
+/// The parameters of `shaders/avg_pool.wgsl`, `shaders/avg_pool_grad.wgsl` and `shaders/spread.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct PoolParams {
-    /// Elements written.
+    /// Elements that invocations walk: those written; in `spread.wgsl` those read, and zeros past the end.
     pub len: u32,
     /// Of the images that are pooled.
     pub height: u32,
@@ -63,7 +63,7 @@ pub struct PoolParams {
     pub window: u32,
     /// Distance between windows, both ways.
     pub stride: u32,
-    /// 1 / window².
+    /// 1 / window²; 1 to upsample.
     pub scale: f32,
     /// Unused.
     pub pad: [u32; 3],
@@ -75,24 +75,43 @@ fn nhwc(op: &str, inputs: &[TensorType]) -> Result<[usize; 4]> {
     <[usize; 4]>::try_from(x.dims()).map_err(|_| Error::shape(op, format!("takes an image [n, h, w, c], not {x}")))
 }
 
-/// The launch of a pooling kernel: `x` are the extents of the images that are pooled, `y` of the pooled ones.
-fn pooling(kernel: &'static str, x: &[usize], y: &[usize], window: usize, stride: usize, len: usize) -> Lowering {
-    let params = PoolParams {
-        len: len as u32,
-        height: x[1] as u32,
-        width: x[2] as u32,
-        out_height: y[1] as u32,
-        out_width: y[2] as u32,
-        channels: x[3] as u32,
-        window: window as u32,
-        stride: stride as u32,
-        scale: 1.0 / (window * window) as f32,
-        pad: [0; 3],
-    };
-    let launch = elementwise(kernel, &params, &[Bind::In(0), Bind::Out], len);
+impl PoolParams {
+    /// `x` are the extents of the images that are pooled, `y` of the pooled ones.
+    fn of(x: &[usize], y: &[usize], window: usize, stride: usize, len: usize) -> Self {
+        Self {
+            len: len as u32,
+            height: x[1] as u32,
+            width: x[2] as u32,
+            out_height: y[1] as u32,
+            out_width: y[2] as u32,
+            channels: x[3] as u32,
+            window: window as u32,
+            stride: stride as u32,
+            scale: 1.0 / (window * window) as f32,
+            pad: [0; 3],
+        }
+    }
+}
+
+/// A pass over the elements written, each reading the windows it belongs to.
+fn pooling(kernel: &'static str, x: &[usize], y: &[usize], window: usize, stride: usize, len: usize) -> Launch {
+    let params = PoolParams::of(x, y, window, stride, len);
     let divisors = [x[1], x[2], x[3], y[1], y[2], stride];
-    let launch = launch.spec("DIVIDE", view::divide(&divisors, len.max(y[0] * y[1] * y[2] * y[3])));
-    Lowering::single("direct", launch)
+    let most = len.max(y[0] * y[1] * y[2] * y[3]);
+    elementwise(kernel, &params, &[Bind::In(0), Bind::Out], len).spec("DIVIDE", view::divide(&divisors, most))
+}
+
+/// A pass over the pixels `y`, each times `scale` filling its window of the image `x`. For windows that do not overlap.
+fn spread(x: &[usize], y: &[usize], window: usize, stride: usize, scale: f32) -> Lowering {
+    let [lines, width] = [x[1].div_ceil(stride), x[2].div_ceil(stride)];
+    let len = x[0] * lines * width * x[3];
+    let params = PoolParams { scale, ..PoolParams::of(x, y, window, stride, len) };
+    let launch = elementwise("spread", &params, &[Bind::In(0), Bind::Out], len);
+    let launch = launch.spec("DIVIDE", view::divide(&[lines, width, x[3]], len));
+    // Small strides are unrolled.
+    let known = if stride <= 4 { stride as u32 } else { 0 };
+    let whole = window == stride && x[1].is_multiple_of(stride) && x[2].is_multiple_of(stride);
+    Lowering::single("windows", launch.spec("STRIDE", known).spec("WHOLE", whole))
 }
 
 impl Op for Upsample {
@@ -115,7 +134,8 @@ impl Op for Upsample {
         let (w, c) = (x[2], x[3]);
         // y is [n·h, k, w, k, c]; neither k moves the place in x.
         let runs = [(c, 1), (k, 0), (w, c), (k, 0), (x[0] * x[1], w * c)];
-        vec![view::lowering("strided", &runs.map(|(extent, stride)| Run { extent, stride }), 0, out.len())]
+        let strided = view::lowering("strided", &runs.map(|(extent, stride)| Run { extent, stride }), 0, out.len());
+        vec![spread(out.dims(), x, k, k, 1.0), strided]
     }
     fn takes_epilogue(&self) -> bool {
         true
@@ -154,11 +174,10 @@ impl Op for AvgPool {
         Ok(vec![Some(g.apply(op, &[at.dout])?)])
     }
     fn variants(&self, inputs: &[TensorType], out: &TensorType, _: &Caps) -> Vec<Lowering> {
-        let mut lowering = pooling("avg_pool", inputs[0].dims(), out.dims(), self.window, self.stride, out.len());
+        let launch = pooling("avg_pool", inputs[0].dims(), out.dims(), self.window, self.stride, out.len());
         // Small windows are unrolled.
         let known = if self.window <= 4 { self.window as u32 } else { 0 };
-        lowering.passes = lowering.passes.into_iter().map(|pass| pass.spec("WINDOW", known)).collect();
-        vec![lowering]
+        vec![Lowering::single("direct", launch.spec("WINDOW", known))]
     }
     fn cost(&self, inputs: &[TensorType], out: &TensorType) -> Cost {
         let flops = out.len() * self.window * self.window;
@@ -212,10 +231,11 @@ impl Op for AvgPoolGrad {
     }
     fn variants(&self, inputs: &[TensorType], out: &TensorType, _: &Caps) -> Vec<Lowering> {
         let (x, y) = (out.dims(), inputs[0].dims());
-        let mut lowering = pooling("avg_pool_grad", x, y, self.window, self.stride, out.len());
-        let apart = self.window <= self.stride;
-        lowering.passes = lowering.passes.into_iter().map(|pass| pass.spec("APART", apart)).collect();
-        vec![lowering]
+        let (window, stride) = (self.window, self.stride);
+        let launch = pooling("avg_pool_grad", x, y, window, stride, out.len());
+        let direct = Lowering::single("direct", launch);
+        let windows = (window <= stride).then(|| spread(x, y, window, stride, 1.0 / (window * window) as f32));
+        windows.into_iter().chain([direct]).collect()
     }
     fn cost(&self, inputs: &[TensorType], out: &TensorType) -> Cost {
         let flops = inputs[0].len() * self.window * self.window;
@@ -280,6 +300,7 @@ pub(super) fn cases() -> Vec<OpCase> {
         upsample([1, 3, 5, 7], 2),
         upsample([2, 5, 3, 1], 3),
         upsample([3, 4, 4, 65], 2),
+        upsample([1, 2, 3, 4], 5),
         pool([1, 1, 1, 5], 1, 1),
         pool([1, 6, 4, 7], 2, 2),
         pool([2, 7, 5, 3], 2, 2),
@@ -291,6 +312,7 @@ pub(super) fn cases() -> Vec<OpCase> {
         pool_grad([2, 4, 3, 5], 3, 2, 9, 7),
         pool_grad([3, 2, 3, 1], 2, 3, 7, 8),
         pool_grad([1, 1, 3, 65], 5, 1, 5, 7),
+        pool_grad([1, 2, 1, 3], 4, 5, 9, 8),
     ]
 }
 
