@@ -19,8 +19,7 @@ use wavae::tensor::{Array, TensorType};
 use wavae::testing::Gen;
 use wavae::train::Source;
 use wavae::vae::{
-    Batch, BernoulliLogits, Delta, DiagonalGaussian, GaussianPixels, Likelihood, Model as _, Posterior, Prior, Spread,
-    Terms, Vae,
+    Batch, BernoulliLogits, Delta, DiagonalGaussian, GaussianPixels, Likelihood, Posterior, Prior, Spread, Terms, Vae,
 };
 use wavae::{Device, Store};
 
@@ -179,10 +178,19 @@ impl Objective {
     /// With forward values computed again by the backward pass.
     pub fn with(model: &Model, batch: usize, recompute: Recompute) -> Result<Self> {
         let [h, w, c] = model.image;
+        let x = Gen::uniform([batch, h, w, c], 0.0, 1.0).draw(11)?;
+        Self::of(&model.vae, vec![("x", x)], recompute)
+    }
+
+    /// The objective of any model over a batch of these columns.
+    pub fn of(model: &dyn wavae::vae::Model, columns: Vec<(&str, Array)>, recompute: Recompute) -> Result<Self> {
         let mut graph = Graph::new();
-        let x = graph.input("x", TensorType::f32([batch, h, w, c]))?;
-        let columns = Batch::of(&graph, x);
-        let terms = model.vae.terms(&mut graph, &columns, Mode::Train)?;
+        let mut batch = Batch::empty(columns[0].1.shape.dims()[0]);
+        for (name, array) in &columns {
+            let value = graph.input(name, array.ty())?;
+            batch = batch.with(&graph, name, value);
+        }
+        let terms = model.terms(&mut graph, &batch, Mode::Train)?;
         let params = graph.params();
         let forward = graph.nodes().len();
         let grads = terms.gradients(&mut graph, &params, Graph::grad)?;
@@ -194,12 +202,12 @@ impl Objective {
         store.init(&graph, 3)?;
         let weights = store.weights().into_iter().map(|(name, _)| Ok((name.clone(), store.read(&name)?)));
         let weights = weights.collect::<Result<_>>()?;
-        let inputs = vec![
-            ("x".to_string(), Gen::uniform([batch, h, w, c], 0.0, 1.0).draw(11)?),
+        let mut inputs = vec![
             ("beta".to_string(), Array::f32([], vec![0.7])?),
             ("capacity".to_string(), Array::f32([], vec![0.3])?),
             ("rng".to_string(), Array::u32([4], vec![1, 2, 3, 4])?),
         ];
+        inputs.extend(columns.into_iter().map(|(name, array)| (name.to_string(), array)));
         let layout = store.layout().clone();
         Ok(Self { graph, terms, layout, inputs, weights })
     }

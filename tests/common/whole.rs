@@ -43,8 +43,12 @@ pub fn near_exact(objective: &Objective, name: &str) {
 /// is of order h⁴, rounding 10⁻¹⁶ · loss / h ≈ 10⁻¹⁰. The activations are smooth, for differences across a kink mean
 /// nothing.
 pub fn objective_gradient(model: &Model, batch: usize) {
+    near_differences(&Objective::new(model, batch).unwrap());
+}
+
+/// See [`objective_gradient`].
+pub fn near_differences(objective: &Objective) {
     const H: f64 = 1e-4;
-    let objective = Objective::new(model, batch).unwrap();
     let exact = objective.interpret::<f64>().unwrap();
     let losses: Vec<_> = objective.layout.params.iter().map(|param| objective.terms.loss_of(&param.name)).collect();
     let (mut interpreter, mut memory) = objective.interpreter::<f64>(&losses).unwrap();
