@@ -303,8 +303,14 @@ fn numpy_archives() {
     assert!(!set.has("notes") && !set.has("more"));
     npz(&path, &[("anything", x.clone())]);
     assert_eq!(load_npy(&path).unwrap().len(), 2, "the only array is x");
-    npz(&path, &[("these", x.clone()), ("those", x)]);
-    refused(load_npy(&path), "a.npz", "none of its arrays (these, those)");
+    // Modalities, and bytes that count.
+    let lengths = npy("|u1", "(2,)", &[3, 4]);
+    npz(&path, &[("frames", x), ("audio", npy("<f4", "(2, 1)", &floats(&[0.5, 1.5]))), ("length", lengths)]);
+    let set = load_npy(&path).unwrap();
+    assert_eq!((set.example("frames").unwrap().dims(), set.floats("audio").unwrap()), (&[2, 2][..], &[0.5, 1.5][..]));
+    assert_eq!(set.integers("length").unwrap(), [3, 4]);
+    npz(&path, &[("notes", npy("|O", "(2,)", &[1])), ("more", npy("|S3", "(2,)", &[1]))]);
+    refused(load_npy(&path), "a.npz", "holds no array of numbers: more, notes");
     let whole = fs::read(&path).unwrap();
     folder.write("a.npz", &whole[..whole.len() / 2]);
     refused(load_npy(&path), "a.npz", "not a whole .npz file");

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use wavae::Error;
 use wavae::data::audio::{LogMel, MelOptions};
 use wavae::data::{
-    Dataset, FORMATS, Options, SETS, Split, binarize, load_csv, load_text, load_wav, open, read_wav, synthetic_digits,
-    synthetic_faces, write_celeba, write_idx,
+    Dataset, FORMATS, Options, SETS, Split, binarize, load_csv, load_quickdraw, load_text, load_wav, open, read_wav,
+    synthetic_digits, synthetic_faces, write_celeba, write_idx,
 };
 
 /// A folder of one test's own, empty at first and removed at the end.
@@ -185,6 +185,50 @@ fn sound_files() {
 }
 
 #[test]
+fn drawings_of_quick_draw() {
+    let folder = Folder::new("quickdraw");
+    // A right angle of three points and a line of two, with the fields that the files have besides.
+    let line = |word: &str| {
+        format!(
+            "{{\"word\":\"{word}\",\"recognized\":true,\"drawing\":[[[0,255,255],[0,0,255]],[[0,0],[255,127.5]]]}}\n"
+        )
+    };
+    folder.write("a.ndjson", line("fish") + &line("cat"));
+    folder.write("b.ndjson", line("fish"));
+    let set = load_quickdraw(&folder.0, None, None).unwrap();
+    assert_eq!(set.column("x").unwrap().shape.dims(), [3, 6, 5]);
+    assert_eq!((set.class_names.join(" "), set.integers("label").unwrap()), ("cat fish".to_string(), &[1, 0, 1][..]));
+    assert_eq!(set.integers("length").unwrap(), [5; 3]);
+    let unit = 0.41; // as the drawn sketches have it
+    let expected = [
+        [-1.0, -1.0, 1.0, 0.0],
+        [2.0, 0.0, 1.0, 0.0],
+        [0.0, 2.0, 0.0, 1.0],
+        [-2.0, 0.0, 1.0, 0.0],
+        [0.0, -1.0, 0.0, 1.0],
+    ];
+    for (step, expected) in set.floats("x").unwrap().chunks_exact(5).zip(expected) {
+        assert!((step[0] - expected[0] / unit).abs() < 1e-5 && (step[1] - expected[1] / unit).abs() < 1e-5, "{step:?}");
+        assert_eq!(step[2..], [expected[2], expected[3], 0.0]);
+    }
+    assert_eq!(set.floats("x").unwrap()[25..30], [0.0, 0.0, 0.0, 0.0, 1.0]);
+    let cut = load_quickdraw(&folder.0, Some(4), Some(1)).unwrap();
+    assert_eq!((cut.column("x").unwrap().shape.dims(), cut.integers("length").unwrap()), (&[1, 4, 5][..], &[3][..]));
+    for (bad, expected) in [
+        ("{\"word\":\"cat\"}", "line 4: no drawing"),
+        ("{\"word\":\"cat\",\"drawing\":[]}", "line 4: a drawing without strokes"),
+        ("{\"word\":\"cat\",\"drawing\":[[[1,2],[1]]]}", "line 4: a stroke of 2 x and 1 y"),
+        ("{\"word\":\"cat\",\"drawing\":[[[1]]]}", "line 4: a stroke without x and y"),
+        ("{\"word\":\"cat\",\"drawing\":[[[1", "line 4: no drawing"),
+    ] {
+        folder.write("b.ndjson", line("fish") + "\n" + &line("fish") + bad);
+        refused(load_quickdraw(&folder.0, None, None), "b.ndjson", expected);
+    }
+    refused(load_quickdraw(folder.write("c.ndjson", "\n"), None, None), "c.ndjson", "no drawings");
+    assert!(matches!(load_quickdraw(&folder.0, Some(1), None), Err(Error::Config(_))));
+}
+
+#[test]
 fn one_door_to_all() {
     let options = Options { count: Some(20), ..Options::default() };
     for name in SETS {
@@ -222,7 +266,7 @@ fn names_and_paths_that_do_not_fit() {
         assert!(message(format, None).contains("read from files"), "{format}");
     }
     let here = std::env::temp_dir();
-    for set in ["sketches", "tone-events", "dsprites-small"] {
+    for set in ["dsprites-small"] {
         assert!(message(set, Some(&here)).contains("no files"), "{set}");
     }
     assert!(message("digitz", Some(&here)).contains("did you mean digits?"));

@@ -19,6 +19,7 @@ pub use formats::csv::load_csv;
 pub use formats::folder::load_folder;
 pub use formats::idx::{load_idx, write_idx};
 pub use formats::npy::{load_dsprites, load_npy};
+pub use formats::quickdraw::load_quickdraw;
 pub use formats::svhn::load_svhn;
 pub use formats::text::load_text;
 pub use formats::wav::{load_wav, read_wav};

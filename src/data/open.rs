@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use std::path::Path;
 
 /// The sets that are drawn when no path is given. With one, the files of their kind are read: IDX, CelebA's folder, dSprites'
-/// own file, SVHN's `.mat`, `.csv`, and text.
+/// own file, SVHN's `.mat`, `.csv`, text, Quick, Draw!'s `.ndjson`, and for tone events an `.npz` of `audio` and `frames`.
 pub const SETS: [&str; 9] = [
     "digits",
     "faces",
@@ -19,7 +19,8 @@ pub const SETS: [&str; 9] = [
     "tone-events",
 ];
 /// The kinds of files, which need a path.
-pub const FORMATS: [&str; 9] = ["idx", "celeba", "svhn", "csv", "text", "cifar10", "folder", "npy", "wav"];
+pub const FORMATS: [&str; 10] =
+    ["idx", "celeba", "svhn", "csv", "text", "quickdraw", "cifar10", "folder", "npy", "wav"];
 
 /// What [`open()`] needs to know beyond name and path. What a set has no use for is not looked at.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,13 +126,17 @@ fn read(name: &str, path: &Path, options: &Options) -> Result<Dataset> {
             load_csv(path, steps, options.stride.unwrap_or((steps / 8).max(1)), count)
         }
         "sentences" | "text" => load_text(path, steps, options.vocabulary, count),
+        "sketches" | "quickdraw" => {
+            let set = load_quickdraw(path, steps, count)?;
+            side.map_or(Ok(set.clone()), |side| sketch_images(&set, side))
+        }
         "cifar10" => load_cifar10(path, options.valid).map(some),
         "folder" => load_folder(path, side.unwrap_or(64), count),
-        "npy" => load_npy(path).map(some),
+        "npy" | "tone-events" => load_npy(path).map(some),
         "wav" => load_wav(path, steps, count),
-        _ if SETS.contains(&name) => {
-            Err(Error::Config(format!("{name} are drawn, and there are no files of them to read: give no path")))
-        }
+        _ if SETS.contains(&name) => Err(Error::Config(format!(
+            "{name} are drawn, and there are no files of them to read: give no path, or take dsprites"
+        ))),
         _ => Err(unknown(name)),
     }
 }

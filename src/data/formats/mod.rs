@@ -9,6 +9,7 @@ pub mod idx;
 pub mod jpeg;
 mod mat;
 pub mod npy;
+pub mod quickdraw;
 pub mod svhn;
 pub mod text;
 pub mod wav;

@@ -81,12 +81,14 @@ fn from_npz(path: &Path) -> Result<Dataset> {
     let names = npz.names();
     let of = |known: &[&str]| known.iter().find(|k| names.iter().any(|name| name == *k)).map(|name| name.to_string());
     let only = (names.len() == 1).then(|| names[0].clone());
-    let Some(x) = of(&EXAMPLES).or(only) else {
-        let message = format!("none of its arrays ({}) is called {}", names.join(", "), EXAMPLES.join(", "));
-        return Err(Error::file(path, message));
+    let first = names.iter().find(|name| npz.dims(name).is_ok()).cloned();
+    let Some(x) = of(&EXAMPLES).or(only).or(first) else {
+        return Err(Error::file(path, format!("holds no array of numbers: {}", names.join(", "))));
     };
     let here = |e: Error| Error::file(path, e.to_string());
-    let mut set = Dataset::new("x", example_axes(npz.array(&x, |_| true)?)).map_err(here)?;
+    // Arrays of which none is the example as a whole are its modalities.
+    let column = if EXAMPLES.contains(&x.as_str()) || names.len() == 1 { "x" } else { x.as_str() };
+    let mut set = Dataset::new(column, example_axes(npz.array(&x, |_| true)?)).map_err(here)?;
     let label = of(&LABELS);
     for name in names.iter().filter(|name| **name != x) {
         // Descriptions (objects, text) and arrays of something else than examples are no columns.
@@ -101,7 +103,11 @@ fn from_npz(path: &Path) -> Result<Dataset> {
             let classes = labels.iter().max().map_or(0, |&label| label as usize + 1);
             set = set.with_labels(labels, classes).map_err(here)?;
         } else if fits {
-            set = set.with(name, npz.array(name, |_| true)?)?;
+            let mut array = npz.array(name, |_| true)?;
+            if let (ArrayData::U8(bytes), "length" | "anomaly") = (&array.data, name.as_str()) {
+                array.data = ArrayData::U32(bytes.iter().map(|b| u32::from(*b)).collect());
+            }
+            set = set.with(name, array)?;
         }
     }
     Ok(set)

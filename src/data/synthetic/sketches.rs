@@ -17,7 +17,7 @@ pub const SKETCH_STEPS: usize = 64;
 const UNIT: f32 = 0.41;
 const FACTORS: [(&str, usize); 4] = [("tilt", 0), ("width", 0), ("height", 0), ("detail", 3)];
 
-type Point = [f32; 2];
+pub(in crate::data) type Point = [f32; 2];
 
 struct Sketch {
     /// [T, 5].
@@ -135,23 +135,24 @@ fn sketch(rng: &mut Philox) -> Sketch {
         let (x, y) = (x * width, y * height);
         *p = [cos * x - sin * y, sin * x + cos * y];
     }
-    let (x, length) = steps(&strokes);
+    let (x, length) = steps(&strokes, SKETCH_STEPS);
     Sketch { x, length, label, factors: [tilt, width, height, detail as f32] }
 }
 
-/// Strokes as steps, padded; and how many there are.
-fn steps(strokes: &[Vec<Point>]) -> (Vec<f32>, usize) {
-    let mut x = Vec::with_capacity(SKETCH_STEPS * 5);
+/// Strokes of a drawing around (0, 0), about 2 wide, as `row` steps, the last of which is the end; and how many are before it.
+/// What is longer is cut.
+pub(in crate::data) fn steps(strokes: &[Vec<Point>], row: usize) -> (Vec<f32>, usize) {
+    let mut x = Vec::with_capacity(row * 5);
     let mut at = [0.0; 2];
     for stroke in strokes {
-        for (k, p) in stroke.iter().enumerate().take(SKETCH_STEPS - 1 - x.len() / 5) {
+        for (k, p) in stroke.iter().enumerate().take(row - 1 - x.len() / 5) {
             let last = f32::from(u8::from(k + 1 == stroke.len()));
             x.extend([(p[0] - at[0]) / UNIT, (p[1] - at[1]) / UNIT, 1.0 - last, last, 0.0]);
             at = *p;
         }
     }
     let length = x.len() / 5;
-    x.extend([0.0, 0.0, 0.0, 0.0, 1.0].repeat(SKETCH_STEPS - length));
+    x.extend([0.0, 0.0, 0.0, 0.0, 1.0].repeat(row - length));
     (x, length)
 }
 
