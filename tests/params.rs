@@ -10,8 +10,8 @@ use wavae::lower::assemble::Assembly;
 use wavae::lower::caps::Caps;
 use wavae::lower::shader::Shader;
 use wavae::ops::{
-    concat, conv, gather, index, loss_scale, matmul, noise, norm, optimizer, permute, pool, reduce, registry, rows,
-    scatter, slice, softmax, view,
+    concat, conv, cumsum, gather, index, loss_scale, matmul, noise, norm, optimizer, permute, pool, recurrent, reduce,
+    registry, rows, scatter, slice, softmax, view,
 };
 
 /// A parameter struct as Rust lays it out.
@@ -59,6 +59,7 @@ fn table() -> Vec<Row> {
         row!("conv2d_input_grad_blocks": conv::BlocksParams { batch, h, w, c, oh, ow, oc, kh, kw, stride_h, stride_w, pad_h, pad_w, dil_h, dil_w, groups, w_tap, w_ci, w_co, w_base, lines, across }),
         row!("conv2d_input_grad_few": conv::FewChannelsParams { batch, h, w, c, oh, ow, oc, kh, kw, stride_h, stride_w, pad_h, pad_w, dil_h, dil_w, groups, w_tap, w_ci, w_co, step_h, step_w, back_h, back_w, w_base }),
         row!("conv2d_weight_grad": conv::WeightGradParams { batch, h, w, c, oh, ow, oc, kh, kw, stride_h, stride_w, pad_h, pad_w, dil_h, dil_w, groups, chunk }),
+        row!("cumsum": cumsum::CumsumParams { lines, extent, inner }),
         row!("ema": optimizer::EmaParams { len, momentum }),
         row!("embed": slice::EmbedParams { len, row, start, size }),
         row!("gather": gather::GatherParams { len, row, last }),
@@ -74,6 +75,9 @@ fn table() -> Vec<Row> {
         row!("norm_moments": norm::NormParams { n, rows, channels, groups, width, chunks, block, eps }),
         row!("norm_sums": norm::NormParams { n, rows, channels, groups, width, chunks, block, eps }),
         row!("norm_track": norm::moments::TrackParams { channels, momentum, unbias }),
+        row!("recurrent_gates": recurrent::GatesParams { len, hidden }),
+        row!("recurrent_step": recurrent::StepParams { len, hidden, steps, step, begins }),
+        row!("recurrent_step_grad": recurrent::StepGradParams { len, hidden, steps, step, begins }),
         row!("reduce": reduce::ReduceParams { keep, fold, outs, len, chunks, block, scale }),
         row!("reduce_second": reduce::SecondParams { outs, chunks, scale }),
         row!("scatter_add": scatter::ScatterParams { len, row, last, count }),
@@ -87,6 +91,7 @@ fn table() -> Vec<Row> {
         row!("standardize_grad": rows::RowsParams { rows, columns, eps }),
         row!("transpose": permute::TransposeParams { batch, rows, columns }),
         row!("transpose_walk": permute::TransposeParams { batch, rows, columns }),
+        row!("view_u32": view::ViewParams { terms, len, offset }),
         row!("view": view::ViewParams { terms, len, offset }),
     ]
 }

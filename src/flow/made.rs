@@ -2,9 +2,8 @@
 
 use super::dimensions;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Init, Value};
-use crate::nn::Start;
-use crate::tensor::TensorType;
+use crate::graph::{Graph, Value};
+use crate::nn::{MaskedLinear, Mode, Module, Start};
 
 /// A network whose outputs i see only inputs before i, by masks on its weights (MADE, Germain 2015, arXiv 1502.03509). The
 /// degrees that the masks come from are states, as constant as PyTorch's buffers.
@@ -31,24 +30,13 @@ impl Made {
         let hidden: Vec<f32> = (0..self.hidden).map(|k| (1 + k % (dims - 1).max(1)) as f32).collect();
         // Half a degree less: an output sees what is strictly before it.
         let output: Vec<f32> = (0..outputs * dims).map(|i| order(i % dims) as f32 - 0.5).collect();
+        let masked = |from: &Vec<f32>, to: &Vec<f32>| MaskedLinear::new(from.clone(), to.clone()).start(Start::Xavier);
         let mut h = z;
         for (name, from, to) in [("fc1", &input, &hidden), ("fc2", &hidden, &hidden)] {
-            h = g.scoped(name, |g| masked_linear(g, h, from, to, Start::Xavier))?;
+            h = g.scoped(name, |g| masked(from, to).forward(g, h, Mode::Train))?;
             h = g.tanh(h)?;
         }
-        let out = g.scoped("out", |g| masked_linear(g, h, &hidden, &output, Start::Xavier))?;
+        let out = g.scoped("out", |g| masked(&hidden, &output).forward(g, h, Mode::Train))?;
         (0..outputs).map(|k| g.slice(out, 1, k * dims..(k + 1) * dims)).collect()
     }
-}
-
-/// x W + b, where W joins an input to the outputs of its degree and above only.
-fn masked_linear(g: &mut Graph, x: Value, from: &[f32], to: &[f32], start: Start) -> Result<Value> {
-    let [fan_in, fan_out] = [from.len(), to.len()];
-    let weight = g.param("weight", [fan_in, fan_out], start.init(fan_in, fan_out))?;
-    let bias = g.param("bias", [fan_out], Init::Constant(0.0))?;
-    let above = g.state("degree_out", TensorType::f32([1, fan_out]), Init::Rows(to.to_vec()))?;
-    let below = g.state("degree_in", TensorType::f32([fan_in, 1]), Init::Rows(from.to_vec()))?;
-    let weight = g.where_at_least(above, below, weight)?;
-    let y = g.matmul(x, weight)?;
-    g.add(y, bias)
 }

@@ -3,12 +3,15 @@
 //! no devices. Parameter names follow PyTorch: `encoder.conv1.weight`, `.bias`.
 
 mod activation;
+mod attention;
 mod conv;
+mod conv1d;
 mod dropout;
 mod embedding;
 mod init;
 mod linear;
 mod norm;
+mod recurrent;
 mod residual;
 mod shape;
 
@@ -17,12 +20,15 @@ use crate::graph::{Graph, Value};
 use std::fmt::Debug;
 
 pub use activation::Activation;
+pub use attention::{ImageAttention, Positions, SelfAttention, TransformerBlock};
 pub use conv::{Conv, ConvTranspose};
+pub use conv1d::{AvgPool1d, Conv1d, ConvTranspose1d, Upsample1d};
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use init::Start;
-pub use linear::Linear;
+pub use linear::{Linear, MaskedLinear};
 pub use norm::{BatchNorm, GroupNorm, LayerNorm};
+pub use recurrent::{Gru, Lstm, Recurrence};
 pub use residual::Residual;
 pub use shape::{AvgPool, Flatten, Unflatten, Upsample};
 

@@ -63,6 +63,19 @@ pub(super) fn split_sum(len: usize, splits: usize) -> Launch {
     Launch::new("split_sum", &params, &[Bind::Scratch(0), Bind::Out], groups).chain(ChainSlot::Epilogue)
 }
 
+/// The pass of a product a [m, k] · b [k, n] of which the rows of a lie `apart`, from and to the bindings a, b, y.
+pub(super) fn product([m, k, n]: [usize; 3], apart: usize, [a, b, y]: [Bind; 3], caps: &Caps) -> Launch {
+    let s = Sizes { batch: 1, m, k, n, a: [apart, 1], b: [n, 1], sums: false };
+    let [a_row, b_row] = [apart, n].map(|row| row as u32);
+    let (a_batch, b_batch, a_col, b_col) = (0, 0, 1, 1);
+    let [m, n, k] = [m, n, k].map(|extent| extent as u32);
+    let params = MatmulParams { m, n, k, a_batch, a_row, a_col, b_batch, b_row, b_col };
+    let products = Matmul::default().products(&s, s.k);
+    let left = if apart.is_multiple_of(4) { products.left } else { Left::Ones };
+    let tile = gemm::tiles(&Products { left, ..products }, caps)[0];
+    Launch { binds: vec![a, b, y], ..Matmul::launch(&s, &params, &tile, [b, y], 1) }
+}
+
 /// Extents of a product, and the distances between rows and columns of op(a) and op(b).
 struct Sizes {
     batch: usize,

@@ -5,6 +5,7 @@
 
 pub mod concat;
 pub mod conv;
+pub mod cumsum;
 pub mod gather;
 mod gemm;
 pub mod index;
@@ -16,6 +17,7 @@ pub mod optimizer;
 pub mod permute;
 pub mod pointwise;
 pub mod pool;
+pub mod recurrent;
 pub mod reduce;
 pub mod registry;
 pub mod reshape;

@@ -44,10 +44,12 @@ pub fn registry() -> &'static [OpEntry] {
         entry!(gather, bench),
         entry!(scatter, bench),
         entry!(index),
+        entry!(cumsum),
         entry!(softmax, bench),
         entry!(standardize, bench),
         entry!(pool, bench),
         entry!(matmul, bench),
+        entry!(recurrent, bench),
         entry!(conv, bench),
     ]
 }

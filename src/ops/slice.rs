@@ -5,12 +5,12 @@
 
 use super::pointwise::Term;
 use super::view::{self, Run, around, elementwise};
-use super::{Access, Bind, Lowering, Op, Vjp};
+use super::{Access, Bind, ChainSlot, Lowering, Op, Vjp};
 use crate::cpu::{Real, Reference, View};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::lower::caps::Caps;
-use crate::tensor::TensorType;
+use crate::tensor::{DType, TensorType};
 use crate::testing::{ErrorCase, Gen, OpCase, Tol};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -48,10 +48,15 @@ impl Op for Slice {
         "slice"
     }
     fn infer(&self, inputs: &[TensorType]) -> Result<TensorType> {
-        let x = view::one_f32("slice", inputs)?;
+        let x = match inputs {
+            [x] if x.dtype == DType::U32 && !x.is_empty() => x,
+            _ => view::one_f32("slice", inputs)?,
+        };
         let Self { axis, start, end } = *self;
         match x.dims().get(axis) {
-            Some(&extent) if start < end && end <= extent => Ok(with_extent(x, axis, end - start)),
+            Some(&extent) if start < end && end <= extent => {
+                Ok(TensorType { dtype: x.dtype, ..with_extent(x, axis, end - start) })
+            }
             _ => Err(Error::shape("slice", format!("{start}..{end} of axis {axis} is no range of {x}"))),
         }
     }
@@ -64,9 +69,16 @@ impl Op for Slice {
         let size = (self.end - self.start) * inner;
         let stride = inputs[0].dims()[self.axis] * inner;
         let runs = [Run { extent: size, stride: 1 }, Run { extent: outer, stride }];
-        vec![view::lowering("strided", &runs, self.start * inner, out.len())]
+        let mut lowering = view::lowering("strided", &runs, self.start * inner, out.len());
+        if out.dtype == DType::U32 {
+            lowering.passes.iter_mut().for_each(|pass| (pass.kernel, pass.chain) = ("view_u32", ChainSlot::None));
+        }
+        vec![lowering]
     }
     fn view(&self, inputs: &[TensorType]) -> Option<Access> {
+        if inputs[0].dtype != DType::F32 {
+            return None; // chains compute with floats
+        }
         let (outer, inner) = around(inputs[0].dims(), self.axis);
         let size = (self.end - self.start) * inner;
         let rows = Term { div: size, modulo: outer, stride: inputs[0].dims()[self.axis] * inner };
@@ -82,14 +94,30 @@ impl Op for Slice {
     }
 }
 
+impl Slice {
+    /// Calls `each` with every row of `out` and the elements of `x`, a tensor with these extents, for it.
+    fn rows<T: Send, U: Sync>(&self, dims: &[usize], x: &[U], out: &mut [T], each: impl Fn(&mut [T], &[U]) + Sync) {
+        let (_, inner) = around(dims, self.axis);
+        let rows = out.par_chunks_mut((self.end - self.start) * inner).with_min_len(64);
+        rows.zip(x.par_chunks(dims[self.axis] * inner)).for_each(|(y, x)| {
+            each(y, &x[self.start * inner..self.end * inner]);
+        });
+    }
+}
+
 impl Reference for Slice {
     fn reference<T: Real>(&self, inputs: &[View<'_, T>], out: &mut [T]) {
-        let (_, inner) = around(inputs[0].dims(), self.axis);
-        let row = inputs[0].dims()[self.axis] * inner;
-        let rows = out.par_chunks_mut((self.end - self.start) * inner).with_min_len(64);
-        rows.zip(inputs[0].real().par_chunks(row)).for_each(|(y, x)| {
-            y.copy_from_slice(&x[self.start * inner..self.end * inner]);
-        });
+        let (x, dims) = (inputs[0], inputs[0].dims());
+        match x.ty.dtype {
+            DType::U32 => self.rows(dims, x.u32(), out, |y, x| {
+                y.iter_mut().zip(x).for_each(|(y, &x)| *y = T::of(x.into()));
+            }),
+            _ => self.rows(dims, x.real(), out, |y, x| y.copy_from_slice(x)),
+        }
+    }
+    fn words<T: Real>(&self, inputs: &[View<'_, T>], out: &mut [u32]) -> bool {
+        self.rows(inputs[0].dims(), inputs[0].u32(), out, |y, x| y.copy_from_slice(x));
+        true
     }
 }
 
@@ -152,7 +180,7 @@ impl Reference for Embed {
 }
 
 impl Graph {
-    /// Elements `range` of `axis` of `x`; the axis stays. An empty range is an error.
+    /// Elements `range` of `axis` of `x`, floats or words; the axis stays. An empty range is an error.
     pub fn slice(&mut self, x: Value, axis: usize, range: Range<usize>) -> Result<Value> {
         if self.shape(x).dims().get(axis) == Some(&range.end) && range.start == 0 {
             return Ok(x);
@@ -179,8 +207,18 @@ fn embed(dims: &[usize], axis: usize, start: usize, extent: usize) -> OpCase {
         .tol(Tol::EXACT)
 }
 
+/// A slice of words, which the harness compares as f32.
+fn words(dims: &[usize], axis: usize, start: usize, end: usize) -> OpCase {
+    let name = format!("slice of words {dims:?}, axis {axis}, {start}..{end}");
+    let case = OpCase::new(name, Slice { axis, start, end }, [Gen::Index(dims.into(), u32::MAX)]);
+    case.tol(Tol { rel: 5.97e-8, ..Tol::EXACT }).no_grad("indices have no gradient")
+}
+
 pub(super) fn cases() -> Vec<OpCase> {
     vec![
+        words(&[257], 0, 3, 66),
+        words(&[7, 65], 1, 1, 65),
+        words(&[3, 5, 7], 1, 0, 4),
         slice(&[257], 0, 3, 66),
         slice(&[257], 0, 256, 257),
         slice(&[7, 65], 0, 2, 7),

@@ -54,7 +54,7 @@ function!(/// The derivative of [`GELU`] times dy.
         dy * T::of(0.5) * (T::ONE + t + x * (T::ONE - t * t) * du)
     }, no_second_derivative);
 
-pub(super) fn sigmoid<T: crate::cpu::Real>(x: T) -> T {
+pub(in crate::ops) fn sigmoid<T: crate::cpu::Real>(x: T) -> T {
     let e = (-x.abs()).exp();
     let s = T::ONE / (T::ONE + e);
     if x >= T::ZERO { s } else { e * s }

@@ -1,0 +1,5 @@
+// Every sequence has all its steps.
+
+fn alive(b: u32) -> bool {
+    return true;
+}
