@@ -1,9 +1,10 @@
-//! The program `wavae`: recipes, training and evaluation.
+//! The program `wavae`: recipes, training, evaluation, compression.
 
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use wavae::recipe::{BUILT_IN, Recipe, Run, Summary};
+use wavae::eval::Compressed;
+use wavae::recipe::{BUILT_IN, Codec, Recipe, Run, Summary};
 use wavae::train::Progress;
 use wavae::{Device, Error, Result};
 
@@ -55,6 +56,37 @@ enum Command {
         #[arg(long, default_value = "auto")]
         device: String,
     },
+    /// Images to a file of codes, by a trained model
+    Compress {
+        /// The folder that `train` wrote
+        #[arg(long)]
+        run: PathBuf,
+        /// Images of the model's size; without any, the held-out examples of the run
+        images: Vec<PathBuf>,
+        /// The file to write
+        #[arg(long)]
+        out: PathBuf,
+        /// Steps that codes are rounded to, in σ of the posterior; larger is smaller files
+        #[arg(long, default_value_t = 1.0)]
+        step: f64,
+        /// auto, gpu, software, cpu, or part of an adapter's name
+        #[arg(long, default_value = "auto")]
+        device: String,
+    },
+    /// A file of codes to images, by the model that wrote it
+    Decompress {
+        /// The folder that `train` wrote
+        #[arg(long)]
+        run: PathBuf,
+        /// The file
+        file: PathBuf,
+        /// The folder for the images
+        #[arg(long)]
+        out: PathBuf,
+        /// auto, gpu, software, cpu, or part of an adapter's name
+        #[arg(long, default_value = "auto")]
+        device: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -98,6 +130,25 @@ fn run(command: Command) -> Result<()> {
             let recipe = read(&run.join("recipe.toml").display().to_string(), &[])?;
             let device = open(&device)?;
             say(&Run::new(recipe, data.as_deref(), &device)?.evaluate(&run)?, &run);
+            Ok(())
+        }
+        Command::Compress { run, images, out, step, device } => {
+            let mut codec = Codec::open(&run, &open(&device)?)?;
+            let set = match images.as_slice() {
+                [] => read(&run.join("recipe.toml").display().to_string(), &[])?.data.open(None)?.test,
+                files => codec.read(files)?,
+            };
+            let file = codec.compress(&set, step)?;
+            let bytes = file.save(&out)?;
+            let (bits, psnr) = (file.bits_per_pixel(bytes), codec.psnr(&set, &file)?);
+            println!("{} images in {bytes} bytes: {bits:.3} bits per pixel, PSNR {psnr:.2} dB", file.examples());
+            println!("written: {}", out.display());
+            Ok(())
+        }
+        Command::Decompress { run, file, out, device } => {
+            let file = Compressed::load(file)?;
+            let count = Codec::open(&run, &open(&device)?)?.write(&file, &out)?;
+            println!("{count} images\nwritten: {}", out.display());
             Ok(())
         }
     }

@@ -1,5 +1,6 @@
 //! The figure of a recipe: one number on held-out examples, beside that of something trivial.
 
+use super::compress::{psnr_at, smaller_images};
 use super::data::Parts;
 use super::model::ModelSpec;
 use super::parts::{LikelihoodSpec, SpreadSpec};
@@ -24,6 +25,8 @@ pub enum Metric {
     Mse,
     /// The mutual information gap of μ; beside the model before training.
     Mig,
+    /// PSNR in dB of a file of at most `rate` bits per pixel; beside smaller images of that rate.
+    Psnr,
     /// Area under the ROC of −ELBO against the column `anomaly`; beside the largest |z| of an example.
     Auroc,
 }
@@ -40,6 +43,7 @@ impl Metric {
             Self::Nll => "nll",
             Self::Mse => "mse",
             Self::Mig => "mig",
+            Self::Psnr => "psnr",
             Self::Auroc => "auroc",
         }
     }
@@ -54,6 +58,9 @@ pub struct FigureSpec {
     /// Samples an example for the importance-sampled likelihood.
     #[serde(default = "samples")]
     pub samples: usize,
+    /// Bits per pixel that a compressed file may take.
+    #[serde(default)]
+    pub rate: f64,
 }
 
 fn samples() -> usize {
@@ -94,6 +101,7 @@ impl FigureSpec {
                 let codes = evaluator.encode(test)?;
                 mig(&codes, evaluator.latent(), &factors(test)?)?
             }
+            Metric::Psnr => psnr_at(model, evaluator, test, self.rate)?,
             Metric::Auroc => {
                 let bounds = evaluator.bounds(test, 0)?;
                 let score = |b: &crate::train::Bound| f64::from(b.reconstruction) + f64::from(b.kl.iter().sum::<f32>());
@@ -121,6 +129,7 @@ impl FigureSpec {
                 (mean_squared(&mean.repeat(parts.test.len()), &test), "the mean example")
             }
             Metric::Mig => (untrained()?, "the model before training"),
+            Metric::Psnr => (smaller_images(&parts.train, &parts.test, self.rate)?, "smaller images of that rate"),
             Metric::Auroc => {
                 let test = numbers(&parts.test)?;
                 let size = test.len() / parts.test.len().max(1);

@@ -9,11 +9,14 @@
 //! # Ok::<(), wavae::Error>(())
 //! ```
 
+mod compress;
 mod data;
 mod figure;
+mod ladder;
 mod model;
 mod nets;
 mod parts;
+mod quantized;
 mod run;
 mod train;
 
@@ -21,13 +24,16 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+pub use compress::Codec;
 pub use data::{Binarize, DataSpec, Parts};
 pub use figure::{Figure, FigureSpec, Metric};
+pub use ladder::{LadderSpec, LevelSpec};
 pub use model::{ModelSpec, VaeSpec};
 pub use nets::{Act, Net, NormSpec};
 pub use parts::{
     CorruptionSpec, FlowSpec, LikelihoodSpec, ObjectiveSpec, PosteriorSpec, PriorSpec, SpreadSpec, SpreadWord,
 };
+pub use quantized::QuantizedSpec;
 pub use run::{Run, Summary};
 pub use train::{ScheduleSpec, TrainSpec};
 

@@ -1,8 +1,10 @@
 //! Models by name.
 
 use super::data::Binarize;
+use super::ladder::LadderSpec;
 use super::nets::Net;
 use super::parts::{CorruptionSpec, LikelihoodSpec, ObjectiveSpec, PosteriorSpec, PriorSpec};
+use super::quantized::QuantizedSpec;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::vae::{Binarized, Model, Vae};
@@ -14,6 +16,10 @@ use serde::{Deserialize, Serialize};
 pub enum ModelSpec {
     /// Encoder × posterior × prior × decoder × likelihood × objective.
     Vae(VaeSpec),
+    /// Levels of latents.
+    Ladder(LadderSpec),
+    /// Codes from a table of vectors.
+    Quantized(QuantizedSpec),
 }
 
 /// The parts of a [`Vae`] by name.
@@ -54,6 +60,8 @@ impl ModelSpec {
     pub fn build(&self, train: &Dataset, binarize: Binarize) -> Result<Box<dyn Model>> {
         let model: Box<dyn Model> = match self {
             Self::Vae(spec) => Box::new(spec.build(train)?),
+            Self::Ladder(spec) => Box::new(spec.build(train)?),
+            Self::Quantized(spec) => Box::new(spec.build(train)?),
         };
         Ok(match binarize {
             Binarize::Dynamic => Box::new(Binarized { inner: model }),
@@ -90,6 +98,8 @@ impl ModelSpec {
     pub fn likelihood(&self) -> Option<LikelihoodSpec> {
         match self {
             Self::Vae(spec) => Some(spec.likelihood),
+            Self::Ladder(spec) => Some(spec.likelihood),
+            Self::Quantized(spec) => Some(spec.likelihood),
         }
     }
 }

@@ -101,7 +101,7 @@ fn normed(net: Sequential, norm: NormSpec, channels: usize, i: usize) -> Sequent
 }
 
 /// Height and width of an image of `shape`, and its channels, halved `times` times.
-fn halved(shape: &Shape, times: usize) -> Result<[usize; 3]> {
+pub(super) fn halved(shape: &Shape, times: usize) -> Result<[usize; 3]> {
     let &[height, width, channels] = shape.dims() else {
         return Err(Error::Config(format!("convolutions take images [H, W, C], not examples of {shape}")));
     };
@@ -216,7 +216,7 @@ impl Net {
 }
 
 /// The start that suits an activation.
-fn start(activation: Act) -> Start {
+pub(super) fn start(activation: Act) -> Start {
     match activation {
         Act::Relu | Act::LeakyRelu | Act::Elu | Act::Silu | Act::Gelu => Start::Kaiming,
         Act::Tanh | Act::Softplus => Start::Xavier,

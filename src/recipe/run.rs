@@ -25,6 +25,8 @@ pub struct Summary {
     pub about: String,
     /// Where the examples come from.
     pub data: String,
+    /// The shape of an example.
+    pub example: Vec<usize>,
     /// What it ran on.
     pub device: String,
     /// Steps.
@@ -137,6 +139,7 @@ impl Run {
         let summary = Summary {
             about: self.recipe.about.clone(),
             data: self.origin.clone(),
+            example: test.example("x")?.dims().to_vec(),
             device: self.device.to_string(),
             steps: config.steps,
             seconds,

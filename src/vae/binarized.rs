@@ -1,6 +1,6 @@
 //! Pixels drawn as bits.
 
-use super::{Batch, Model, Terms, noise_state};
+use super::{Batch, Discrete, Model, Terms, noise_state};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::nn::Mode;
@@ -44,5 +44,8 @@ impl Model for Binarized {
     fn log_weights(&self, g: &mut Graph, batch: &Batch, samples: usize) -> Result<Value> {
         let batch = self.drawn(g, batch)?;
         self.inner.log_weights(g, &batch, samples)
+    }
+    fn discrete(&self) -> Option<&dyn Discrete> {
+        self.inner.discrete()
     }
 }

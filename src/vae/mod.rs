@@ -4,11 +4,13 @@
 mod batch;
 mod binarized;
 mod corruption;
+mod ladder;
 mod likelihood;
 mod model;
 pub mod objective;
 mod posterior;
 mod prior;
+mod quantized;
 pub mod zoo;
 
 use crate::error::{Error, Result};
@@ -20,14 +22,16 @@ pub use batch::Batch;
 pub(crate) use batch::leaf;
 pub use binarized::Binarized;
 pub use corruption::Corruption;
+pub use ladder::{Ladder, Level};
 pub use likelihood::{
     BernoulliLogits, DiscretizedLogisticPixels, GaussianPixels, GaussianReals, LaplacePixels, Likelihood,
     NegativeBinomialCounts, PoissonCounts, Spread,
 };
-pub use model::{Model, Player, Terms};
+pub use model::{Discrete, Model, Player, Terms};
 pub use objective::{Elbo, Objective, Pass};
 pub use posterior::{Delta, DiagonalGaussian, Flowed, Latent, Posterior};
 pub use prior::{FlowPrior, MixturePrior, Prior, PriorContext, StandardNormal, VampPrior};
+pub use quantized::{Codebook, Quantized, VectorQuantized};
 
 /// The six parts, and what they may be conditioned on. See the module.
 #[derive(Debug)]

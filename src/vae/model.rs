@@ -34,6 +34,23 @@ pub trait Model: Debug + Send + Sync {
         let _ = (g, batch, samples);
         Err(Error::Config("this model's likelihood is not estimated by importance sampling".into()))
     }
+
+    /// The model as one whose codes are rows of a table, where it is one.
+    fn discrete(&self) -> Option<&dyn Discrete> {
+        None
+    }
+}
+
+/// What a model whose codes are rows of a table can do besides.
+pub trait Discrete {
+    /// Rows of the table, K.
+    fn codes(&self) -> usize;
+    /// Rows in a code.
+    fn places(&self) -> usize;
+    /// Which rows the examples of `batch` have: U32 [B, places].
+    fn indices(&self, g: &mut Graph, batch: &Batch) -> Result<Value>;
+    /// The codes [B, L] of such rows.
+    fn vectors(&self, g: &mut Graph, indices: Value) -> Result<Value>;
 }
 
 /// Parameters that minimise a loss of their own: a discriminator.
