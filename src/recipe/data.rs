@@ -1,6 +1,6 @@
 //! The examples of a recipe.
 
-use crate::data::{Dataset, Split, load_idx, synthetic_digits, synthetic_faces};
+use crate::data::{Dataset, Options, Split, open};
 use crate::error::{Error, Result};
 use crate::rng::Philox;
 use crate::tensor::ArrayData;
@@ -43,7 +43,10 @@ pub struct DataSpec {
     pub binarize: Binarize,
     /// Pixels of a side, where the set can be had in several sizes; 0 for its usual one.
     #[serde(default)]
-    pub size: usize,
+    pub side: usize,
+    /// Steps of a window or a sentence, likewise.
+    #[serde(default)]
+    pub steps: usize,
 }
 
 fn held_out() -> usize {
@@ -88,16 +91,17 @@ impl DataSpec {
     }
 
     fn all(&self, folder: Option<&Path>) -> Result<Dataset> {
-        let count = (self.train + self.valid + self.test) * 3 / 2;
-        match (self.set.as_str(), folder) {
-            ("digits", None) => Ok(synthetic_digits(count, self.seed)?.into()),
-            ("digits", Some(folder)) => Ok(load_idx(folder, self.valid)?.into()),
-            ("faces", None) => {
-                let size = if self.size == 0 { 64 } else { self.size };
-                Ok(synthetic_faces(count, size, self.seed)?.into())
-            }
-            (other, _) => Err(Error::Name(format!("no data set is called {other}"))),
-        }
+        let known = |number: usize| Some(number).filter(|n| *n > 0);
+        // Sets that are drawn have eight tenths to train on, or more.
+        let count = (self.train * 5 / 4 + 10).max(10 * self.valid).max(10 * self.test);
+        let options = Options {
+            count: Some(count).filter(|_| folder.is_none()),
+            seed: self.seed,
+            side: known(self.side),
+            steps: known(self.steps),
+            ..Options::default()
+        };
+        open(&self.set, folder, &options)
     }
 }
 

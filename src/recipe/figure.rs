@@ -7,9 +7,10 @@ use super::parts::{LikelihoodSpec, SpreadSpec};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::eval::{FactorKind, Factors, auroc, mig};
+use crate::nn::Mode;
 use crate::tensor::ArrayData;
 use crate::train::Evaluator;
-use crate::vae::Model;
+use crate::vae::{Corruption, Model};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
@@ -23,6 +24,8 @@ pub enum Metric {
     Nll,
     /// Mean squared error of reconstructions by μ; beside the mean example.
     Mse,
+    /// The same of reconstructions of corrupted examples, as the recipe's model corrupts them; beside the corrupted examples.
+    DenoisedMse,
     /// The mutual information gap of μ; beside the model before training.
     Mig,
     /// PSNR in dB of a file of at most `rate` bits per pixel; beside smaller images of that rate.
@@ -34,7 +37,7 @@ pub enum Metric {
 impl Metric {
     /// Whether more is better.
     pub fn rises(self) -> bool {
-        !matches!(self, Self::Nll | Self::Mse)
+        !matches!(self, Self::Nll | Self::Mse | Self::DenoisedMse)
     }
     /// Its name in recipes.
     pub fn name(self) -> &'static str {
@@ -42,6 +45,7 @@ impl Metric {
             Self::Elbo => "elbo",
             Self::Nll => "nll",
             Self::Mse => "mse",
+            Self::DenoisedMse => "denoised-mse",
             Self::Mig => "mig",
             Self::Psnr => "psnr",
             Self::Auroc => "auroc",
@@ -85,7 +89,13 @@ impl FigureSpec {
     ///
     /// # Errors
     /// Columns that the figure needs and the data lack; device errors.
-    pub fn measure(&self, model: &dyn Model, evaluator: &mut Evaluator, test: &Dataset) -> Result<f64> {
+    pub fn measure(
+        &self,
+        spec: &ModelSpec,
+        model: &dyn Model,
+        evaluator: &mut Evaluator,
+        test: &Dataset,
+    ) -> Result<f64> {
         Ok(match self.metric {
             Metric::Elbo => evaluator.figures(test, 0)?.elbo,
             Metric::Nll => {
@@ -96,6 +106,17 @@ impl FigureSpec {
             Metric::Mse => {
                 let codes = evaluator.encode(test)?;
                 mean_squared(&evaluator.decode_with(&codes, test)?, &numbers(test)?)
+            }
+            Metric::DenoisedMse => {
+                let corruption = corruption(spec)?;
+                let rebuilt = evaluator.map(test, 0, |g, batch| {
+                    let x = batch.get(g, "x")?;
+                    let x = corruption.apply(g, x)?;
+                    let seen = batch.with(g, "x", x);
+                    let terms = model.terms(g, &seen, Mode::Eval)?;
+                    Ok(vec![model.decode(g, terms.latent.mu, &seen)?])
+                })?;
+                mean_squared(rebuilt[0].as_f32(), &numbers(test)?)
             }
             Metric::Mig => {
                 let codes = evaluator.encode(test)?;
@@ -128,6 +149,12 @@ impl FigureSpec {
                 let mean = column_means(&train, parts.train.len());
                 (mean_squared(&mean.repeat(parts.test.len()), &test), "the mean example")
             }
+            Metric::DenoisedMse => {
+                let corruption = corruption(model)?;
+                let test = numbers(&parts.test)?;
+                let error = test.iter().map(|&x| corruption.mean_square(x.into())).sum::<f64>();
+                (error / test.len().max(1) as f64, "the corrupted examples")
+            }
             Metric::Mig => (untrained()?, "the model before training"),
             Metric::Psnr => (smaller_images(&parts.train, &parts.test, self.rate)?, "smaller images of that rate"),
             Metric::Auroc => {
@@ -139,6 +166,10 @@ impl FigureSpec {
             }
         })
     }
+}
+
+fn corruption(spec: &ModelSpec) -> Result<Corruption> {
+    spec.corruption().ok_or_else(|| Error::Config("this figure needs a model with a corruption".into()))
 }
 
 /// `x` as floats, bytes in [0, 1].

@@ -7,7 +7,7 @@ use super::parts::{CorruptionSpec, LikelihoodSpec, ObjectiveSpec, PosteriorSpec,
 use super::quantized::QuantizedSpec;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::vae::{Binarized, Model, Vae};
+use crate::vae::{Binarized, Corruption, Model, Vae};
 use serde::{Deserialize, Serialize};
 
 /// A model by name.
@@ -100,6 +100,14 @@ impl ModelSpec {
             Self::Vae(spec) => Some(spec.likelihood),
             Self::Ladder(spec) => Some(spec.likelihood),
             Self::Quantized(spec) => Some(spec.likelihood),
+        }
+    }
+
+    /// What the model does to its inputs in training.
+    pub fn corruption(&self) -> Option<Corruption> {
+        match self {
+            Self::Vae(spec) => spec.corruption.map(Into::into),
+            _ => None,
         }
     }
 }

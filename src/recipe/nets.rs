@@ -141,7 +141,10 @@ impl Net {
             Self::Conv { channels, norm, activation, dense } => {
                 halved(shape, channels.len())?;
                 for (i, &out) in (1..).zip(channels) {
-                    net = net.then(format!("conv{i}"), Conv::new(out, 4).stride(2).pad(1).start(start(*activation)));
+                    let conv = Conv::new(out, 4).stride(2).pad(1).start(start(*activation));
+                    // A batch norm takes the mean out again: a bias before it would have no gradient.
+                    let conv = if *norm == NormSpec::Batch { conv.no_bias() } else { conv };
+                    net = net.then(format!("conv{i}"), conv);
                     net = normed(net, *norm, out, i).then(format!("act{i}"), Activation::from(*activation));
                 }
                 net = net.then("flatten", Flatten);
@@ -193,6 +196,7 @@ impl Net {
                 net = net.then("image", Unflatten::image(height, wide, top));
                 for (i, &out) in (1..).zip(channels.iter().rev().skip(1)) {
                     let conv = ConvTranspose::new(out, 4).stride(2).pad(1).start(start(*activation));
+                    let conv = if *norm == NormSpec::Batch { conv.no_bias() } else { conv };
                     net = net.then(format!("conv{i}"), conv);
                     net = normed(net, *norm, out, i).then(format!("act{i}"), act);
                 }

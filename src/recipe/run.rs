@@ -117,16 +117,17 @@ impl Run {
     }
 
     fn baseline(&mut self) -> Result<(f64, &'static str)> {
-        let (figure, model, test) = (self.recipe.figure, self.model.as_ref(), &self.parts.test);
+        let (figure, spec) = (self.recipe.figure, &self.recipe.model);
+        let (model, test) = (self.model.as_ref(), &self.parts.test);
         let evaluator = self.trainer.evaluator();
-        figure.baseline(&self.recipe.model, &self.parts, || figure.measure(model, evaluator, test))
+        figure.baseline(spec, &self.parts, || figure.measure(spec, model, evaluator, test))
     }
 
     fn summarize(&mut self, out: &Path, (baseline, against): (f64, &'static str), seconds: f64) -> Result<Summary> {
         let (config, parameters) = (*self.trainer.config(), self.trainer.parameter_count());
         let test = &self.parts.test;
         let evaluator = self.trainer.evaluator();
-        let value = self.recipe.figure.measure(self.model.as_ref(), evaluator, test)?;
+        let value = self.recipe.figure.measure(&self.recipe.model, self.model.as_ref(), evaluator, test)?;
         let metric = self.recipe.figure.metric.name();
         let bound = evaluator.figures(test, config.seed)?;
         let codes = evaluator.encode(test)?;

@@ -16,6 +16,15 @@ pub enum Corruption {
 }
 
 impl Corruption {
+    /// The expected squared error of a corrupted `x`.
+    pub fn mean_square(self, x: f64) -> f64 {
+        match self {
+            Self::Gaussian(sigma) => f64::from(sigma).powi(2),
+            Self::Mask(p) => f64::from(p) * x * x,
+            Self::SaltAndPepper(p) => f64::from(p) * 0.5 * (x * x + (1.0 - x).powi(2)),
+        }
+    }
+
     /// `x` [B, …] with fresh noise.
     ///
     /// # Errors

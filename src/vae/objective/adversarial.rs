@@ -9,7 +9,7 @@ use crate::vae::{Player, noise_state};
 /// Where discriminators keep their parameters.
 const SCOPE: &str = "discriminator";
 
-/// A multilayer perceptron from codes to one logit a row, \[N\].
+/// A multilayer perceptron of SiLU units from codes to one logit a row, \[N\].
 #[derive(Clone, Copy, Debug)]
 pub struct CodeDiscriminator {
     /// Units of a layer.
@@ -25,7 +25,7 @@ impl CodeDiscriminator {
             let mut h = z;
             for i in 0..self.layers {
                 h = g.scoped(&format!("fc{}", i + 1), |g| Linear::new(self.hidden).forward(g, h, Mode::Train))?;
-                h = Activation::LeakyRelu(0.2).forward(g, h, Mode::Train)?;
+                h = Activation::Silu.forward(g, h, Mode::Train)?;
             }
             g.scoped("out", |g| Linear::new(1).forward(g, h, Mode::Train))
         })?;

@@ -1,0 +1,201 @@
+//! Every recipe that is built in, made small: gradients of the whole objective against central differences in f64 and on both
+//! devices against f64, ten training steps, save and load. And the program around them.
+
+mod common;
+
+use common::models::Objective;
+use common::whole::{near_differences, near_exact};
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use wavae::graph::Recompute;
+use wavae::recipe::{BUILT_IN, Recipe, Run};
+use wavae::train::Progress;
+use wavae::{Array, ArrayData, Device};
+
+/// What makes a recipe small: few examples and units, and smooth functions, since differences across a kink mean nothing.
+fn changes(text: &str) -> Vec<(&'static str, &'static str)> {
+    let mut changes = vec![
+        ("data.train", "40"),
+        ("data.valid", "4"),
+        ("data.test", "6"),
+        ("train.batch", "8"),
+        ("train.steps", "10"),
+        ("train.stages", "0"),
+        ("figure.samples", "20"),
+    ];
+    let table: toml::Table = toml::from_str(text).unwrap();
+    let kind = |path: [&str; 2]| {
+        let part = table["model"]
+            .get(path[0])
+            .and_then(|part| if path[1].is_empty() { Some(part) } else { part.get(path[1]) });
+        part.and_then(|part| part.get("kind")?.as_str()).unwrap_or_default().to_string()
+    };
+    match kind(["encoder", ""]).as_str() {
+        "mlp" => changes.extend([("model.encoder.hidden", "[9, 7]"), ("model.encoder.activation", "tanh")]),
+        "conv" => changes.extend([("model.encoder.channels", "[3, 4, 5]"), ("model.encoder.activation", "silu")]),
+        "residual" => changes.extend([("model.encoder.channels", "[3, 4]")]),
+        _ => {}
+    }
+    match table["model"]["kind"].as_str() {
+        Some("ladder") => changes.push(("model.levels", "[{ latent = 3, hidden = 5 }, { latent = 2 }]")),
+        Some("quantized") => changes.extend([("model.codes", "7"), ("model.width", "3"), ("model.channels", "[4, 5]")]),
+        _ => {}
+    }
+    if kind(["objective", "features"]) == "conv" {
+        changes.extend([
+            ("model.objective.features.channels", "[4, 4, 5]"),
+            ("model.objective.features.activation", "silu"),
+        ]);
+    }
+    if text.contains("set = \"faces\"") {
+        changes.push(("data.side", "16"));
+    }
+    if !kind(["prior", "flow"]).is_empty() {
+        changes.push(("model.prior.flow.hidden", "6"));
+    }
+    if ["coupling", "iaf"].contains(&kind(["posterior", "flow"]).as_str()) {
+        changes.push(("model.posterior.flow.hidden", "6"));
+    }
+    if kind(["prior", ""]) == "vamp" {
+        changes.push(("model.prior.pseudo_inputs", "3"));
+    }
+    if let Some(latent) = table["model"].get("latent") {
+        changes.push(("model.latent", if latent.as_integer() > Some(4) { "4" } else { "2" }));
+    }
+    changes
+}
+
+fn small(name: &str, text: &str) -> Recipe {
+    Recipe::named(name, &changes(text)).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// Whether differences mean something: not for a gradient that is no derivative of a loss, by design.
+fn differentiable(text: &str) -> bool {
+    !["dreg = true", "kind = \"quantized\""].iter().any(|word| text.contains(word))
+}
+
+#[test]
+fn recipes_resolve_to_text_that_reads_the_same() {
+    assert!(BUILT_IN.len() > 20);
+    for (name, _) in BUILT_IN {
+        let recipe = Recipe::named(name, &[]).unwrap();
+        let text = recipe.to_toml().unwrap();
+        assert_eq!(Recipe::parse(&text, &[]).unwrap(), recipe, "{name}");
+        assert!(recipe.about.len() > 10, "{name} says nothing of itself");
+    }
+}
+
+/// A column as a batch has it: bytes in [0, 1].
+fn as_read(array: &Array) -> Array {
+    match &array.data {
+        ArrayData::U8(bytes) => {
+            Array::f32(array.shape.clone(), bytes.iter().map(|&b| f32::from(b) / 255.0).collect()).unwrap()
+        }
+        _ => array.clone(),
+    }
+}
+
+#[test]
+fn gradients_of_every_recipe() {
+    // Absolute values have kinks at data of which many are alike, and a spread's gradient that is a small difference of large
+    // sums: `tests/parts.rs` has them on other data.
+    for (name, text) in BUILT_IN.iter().filter(|(_, text)| !text.contains("kind = \"laplace-pixels\"")) {
+        let recipe = small(name, text);
+        let train = recipe.data.open(None).unwrap().train;
+        let model = recipe.model.build(&train, recipe.data.binarize).unwrap();
+        let batch = train.subset(&(0..6).collect::<Vec<_>>());
+        let columns = batch.columns().iter().map(|(name, array)| (name.as_str(), as_read(array))).collect();
+        let objective = Objective::of(model.as_ref(), columns, Recompute::Nothing).unwrap();
+        if differentiable(text) {
+            println!("{name}");
+            near_differences(&objective);
+        }
+        near_exact(&objective, name);
+    }
+}
+
+/// Where the recipes of a test run.
+fn folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("recipes").join(name);
+    let _ = fs::remove_dir_all(&folder);
+    folder
+}
+
+/// Ten steps on the device near those on the CPU; what is saved evaluates the same when it is loaded.
+#[test]
+fn every_recipe_trains_on_both_devices_and_comes_back() {
+    let devices = [("cpu", Device::Cpu), ("gpu", Device::Gpu(common::gpu()))];
+    for (name, text) in BUILT_IN {
+        let recipe = small(name, text);
+        let [cpu, gpu] = devices.clone().map(|(on, device)| {
+            let out = folder(&format!("{name}.{on}"));
+            let mut run = Run::new(recipe.clone(), None, &device).unwrap();
+            let trained = run.train(&out, &mut Progress::hidden(10)).unwrap();
+            if on == "cpu" {
+                let again = Run::new(recipe.clone(), None, &device).unwrap().evaluate(&out).unwrap();
+                assert_eq!(again, trained, "{name}: what was loaded");
+                for file in ["recipe.toml", "metrics.jsonl", "model.safetensors", "summary.json", "loss.png"] {
+                    assert!(out.join(file).is_file(), "{name} has no {file}");
+                }
+            }
+            trained
+        });
+        let near = |a: f64, b: f64| (a - b).abs() <= 2e-3 * a.abs().max(b.abs()).max(1.0);
+        assert!(near(cpu.elbo, gpu.elbo), "{name}: {} on the CPU, {} on the device", cpu.elbo, gpu.elbo);
+        assert!(near(cpu.figure.baseline, gpu.figure.baseline), "{name}: {cpu:?} {gpu:?}");
+        assert!(cpu.figure.value.is_finite() && cpu.figure.baseline.is_finite(), "{name}: {cpu:?}");
+    }
+}
+
+fn wavae(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wavae")).args(args).output().unwrap()
+}
+
+#[test]
+fn the_program_lists_shows_trains_and_evaluates() {
+    let said = |output: &Output| String::from_utf8_lossy(&output.stdout).to_string();
+    let list = wavae(&["recipes"]);
+    assert!(list.status.success() && said(&list).lines().count() == BUILT_IN.len());
+    let shown = wavae(&["recipes", "show", "vae-digits"]);
+    assert!(shown.status.success() && said(&shown).contains("kind = \"mlp\""), "{}", said(&shown));
+    let out = folder("program");
+    let place = out.display().to_string();
+    let sets =
+        ["--set", "data.train=100", "--set", "model.latent=3", "--set", "figure.samples=10", "--set", "data.test=20"];
+    let mut args = vec!["train", "--recipe", "vae-digits", "--steps", "5", "--device", "cpu", "--out", &place];
+    args.extend(sets);
+    let trained = wavae(&args);
+    assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+    let summary = |out: &PathBuf| -> serde_json::Value {
+        serde_json::from_str(&fs::read_to_string(out.join("summary.json")).unwrap()).unwrap()
+    };
+    let first = summary(&out);
+    for key in ["metric", "value", "baseline", "against", "elbo", "kl", "active_units", "steps"] {
+        assert!(first.get(key).is_some(), "no {key} in {first}");
+    }
+    assert_eq!(first["steps"], 5);
+    let evaluated = wavae(&["eval", "--run", &place, "--device", "cpu"]);
+    assert!(evaluated.status.success(), "{}", String::from_utf8_lossy(&evaluated.stderr));
+    assert_eq!(summary(&out), first);
+}
+
+#[test]
+fn the_program_says_what_is_wrong() {
+    let refused = |args: &[&str], says: &str| {
+        let output = wavae(args);
+        let error = String::from_utf8_lossy(&output.stderr).to_string();
+        assert!(!output.status.success() && error.contains(says), "{args:?}: {error}");
+        assert!(error.trim().lines().count() == 1 && !error.contains("panicked"), "{error}");
+    };
+    let train = |set: &'static str| ["train", "--recipe", "vae-digits", "--device", "cpu", "--set", set];
+    refused(&["train", "--recipe", "vae-digts"], "did you mean vae-digits?");
+    refused(&train("model.latnt=3"), "did you mean latent?");
+    refused(&train("model.likelihood.kind=bernouli"), "did you mean bernoulli?");
+    refused(&train("data.set=digts"), "did you mean digits?");
+    refused(&train("model.latent"), "KEY=VALUE");
+    refused(&train("model.latent=many"), "invalid type");
+    refused(&["train", "--recipe", "nothing.toml"], "nothing.toml");
+    refused(&["train", "--recipe", "vae-digits", "--data", "nowhere", "--device", "cpu"], "nowhere");
+    refused(&["eval", "--run", "nowhere"], "nowhere");
+}
