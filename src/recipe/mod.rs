@@ -16,6 +16,7 @@ mod ladder;
 mod model;
 mod nets;
 mod parts;
+mod pictures;
 mod quantized;
 mod run;
 mod train;

@@ -4,14 +4,11 @@
 //! `summary.json`.
 
 use super::figure::Figure;
-use super::{Parts, Recipe};
-use crate::data::Dataset;
+use super::{Parts, Recipe, pictures};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::eval::{Pressure, latent_usage, variance_of_means};
-use crate::report::{BarChart, ImageGrid, LinePlot};
-use crate::tensor::{ArrayData, Shape};
-use crate::train::{Evaluator, Metrics, Progress, Record, Source, Trainer, load, save};
+use crate::train::{Metrics, Progress, Source, Trainer, load, save};
 use crate::vae::Model;
 use serde::Serialize;
 use std::fs;
@@ -99,7 +96,7 @@ impl Run {
         self.trainer.run(Some(&self.parts.valid), &mut metrics, progress)?;
         let seconds = start.elapsed().as_secs_f64();
         save(self.trainer.store(), out.join("model.safetensors"))?;
-        curves(&metrics, out)?;
+        pictures::curves(&metrics, out)?;
         self.summarize(out, baseline, seconds)
     }
 
@@ -130,10 +127,11 @@ impl Run {
         let value = self.recipe.figure.measure(&self.recipe.model, self.model.as_ref(), evaluator, test)?;
         let metric = self.recipe.figure.metric.name();
         let bound = evaluator.figures(test, config.seed)?;
-        let codes = evaluator.encode(test)?;
+        let (codes, sigma) = evaluator.posterior(test)?;
         let variance = variance_of_means(&codes, evaluator.latent());
         let pressure = Pressure { beta: config.beta.at(config.steps.saturating_sub(1)).into(), ..Pressure::default() };
-        let usage = match bound.kl_dims.len() == variance.len() {
+        // A point, or a KL that does not fall apart, says nothing of dimensions.
+        let usage = match sigma.is_some() && bound.kl_dims.len() == variance.len() {
             true => latent_usage(&bound.kl_dims, &variance, &pressure)?.warning,
             false => None,
         };
@@ -152,51 +150,10 @@ impl Run {
             active_units: variance.iter().filter(|v| **v > 0.01).count(),
             warning: usage,
         };
-        pictures(evaluator, test, &bound.kl_dims, config.seed, out)?;
+        pictures::draw(evaluator, &self.parts, self.model.as_ref(), &bound.kl_dims, config.seed, out)?;
         let file = out.join("summary.json");
         let text = serde_json::to_string_pretty(&summary).map_err(|e| Error::file(&file, e))?;
         fs::write(&file, text + "\n").map_err(|e| Error::file(&file, e))?;
         Ok(summary)
     }
-}
-
-fn curves(metrics: &Metrics, out: &Path) -> Result<()> {
-    let curve = |name: &str, file: &str, figure: fn(&Record) -> f32| {
-        let kinds = ["train", "valid"].map(|kind| (kind, metrics.series(kind, figure)));
-        let plot = LinePlot::new(name).x("step").y("nats per example").robust();
-        kinds.iter().fold(plot, |plot, (kind, points)| plot.series(*kind, points)).save(out.join(file))
-    };
-    curve("-ELBO", "loss.png", |r| -r.elbo)?;
-    curve("KL", "kl.png", |r| r.kl)
-}
-
-/// Height, width and channels of examples that can be shown as images.
-fn image(shape: &Shape) -> Option<[usize; 3]> {
-    match *shape.dims() {
-        [height, width, channels] if matches!(channels, 1 | 3) && height > 1 => Some([height, width, channels]),
-        _ => None,
-    }
-}
-
-/// What there is to see: of images, reconstructions and samples; of everything, the KL by dimension.
-fn pictures(evaluator: &mut Evaluator, test: &Dataset, kl_dims: &[f64], seed: u64, out: &Path) -> Result<()> {
-    if kl_dims.len() > 1 {
-        let chart = BarChart::new("KL of each latent dimension").y("nats").values("z", kl_dims).sorted();
-        chart.save(out.join("kl_dimensions.png"))?;
-    }
-    let (Some(shape), ArrayData::U8(_)) = (image(&test.example("x")?), &test.column("x")?.data) else { return Ok(()) };
-    let shown = test.subset(&(0..32.min(test.len())).collect::<Vec<_>>());
-    let ArrayData::U8(pixels) = &shown.column("x")?.data else { return Ok(()) };
-    let originals: Vec<f32> = pixels.iter().map(|&b| f32::from(b) / 255.0).collect();
-    let codes = evaluator.encode(&shown)?;
-    let rebuilt = evaluator.decode_with(&codes, &shown)?;
-    let rows = [("original", originals.as_slice()), ("reconstruction", &rebuilt)];
-    ImageGrid::compare(8, shape, &rows)?.save(out.join("reconstructions.png"))?;
-    let like = test.subset(&(0..64).map(|i| i % test.len()).collect::<Vec<_>>());
-    let drawn = evaluator.sample_with(&like, seed).and_then(|z| evaluator.decode_with(&z, &like));
-    if let Ok(drawn) = drawn {
-        let grid = ImageGrid::new(8, shape[0], shape[1], shape[2])?.images(&drawn)?;
-        grid.title("samples from the prior").save(out.join("samples.png"))?;
-    }
-    Ok(())
 }

@@ -220,6 +220,28 @@ impl Evaluator {
         seed: u64,
         build: impl FnOnce(&mut Graph, &Batch) -> Result<Vec<Value>>,
     ) -> Result<Vec<Array>> {
+        Ok(self.map_seeds(set, [seed], build)?.remove(0))
+    }
+
+    /// [`Evaluator::map`] `draws` times, with other noise each time.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn map_draws(
+        &self,
+        set: &dyn Examples,
+        draws: u64,
+        build: impl FnOnce(&mut Graph, &Batch) -> Result<Vec<Value>>,
+    ) -> Result<Vec<Vec<Array>>> {
+        self.map_seeds(set, 0..draws, build)
+    }
+
+    fn map_seeds(
+        &self,
+        set: &dyn Examples,
+        seeds: impl IntoIterator<Item = u64>,
+        build: impl FnOnce(&mut Graph, &Batch) -> Result<Vec<Value>>,
+    ) -> Result<Vec<Vec<Array>>> {
         let mut g = Graph::new();
         let types = set.batch_types(self.batch);
         let roots = build(&mut g, &Batch::uploaded(self.batch, types.clone()))?;
@@ -229,18 +251,22 @@ impl Evaluator {
         }
         let mut program = Program::new(g, roots);
         let (exe, roots) = program.compiled(&self.home)?;
-        let mut bytes: Vec<Vec<u8>> = vec![vec![]; roots.len()];
-        walk(exe, roots, (self.batch, &types), set, seed, |arrays, count| {
-            for ((to, array), ty) in bytes.iter_mut().zip(arrays).zip(&shapes) {
-                let row = array.bytes().len() / ty.dims()[0];
-                to.extend_from_slice(&array.bytes()[..count * row]);
-            }
-        })?;
-        let whole = |(bytes, ty): (Vec<u8>, TensorType)| {
-            let shape = [&[set.count()], &ty.dims()[1..]].concat();
-            Array::from_bytes(TensorType { shape: shape.into(), dtype: ty.dtype }, &bytes)
-        };
-        bytes.into_iter().zip(shapes).map(whole).collect()
+        let mut all = vec![];
+        for seed in seeds {
+            let mut bytes: Vec<Vec<u8>> = vec![vec![]; roots.len()];
+            walk(exe, roots, (self.batch, &types), set, seed, |arrays, count| {
+                for ((to, array), ty) in bytes.iter_mut().zip(arrays).zip(&shapes) {
+                    let row = array.bytes().len() / ty.dims()[0];
+                    to.extend_from_slice(&array.bytes()[..count * row]);
+                }
+            })?;
+            let whole = |(bytes, ty): (Vec<u8>, &TensorType)| {
+                let shape = [&[set.count()], &ty.dims()[1..]].concat();
+                Array::from_bytes(TensorType { shape: shape.into(), dtype: ty.dtype }, &bytes)
+            };
+            all.push(bytes.into_iter().zip(&shapes).map(whole).collect::<Result<Vec<_>>>()?);
+        }
+        Ok(all)
     }
 
     /// `count` samples of the prior, [count, L] row-major; [`Evaluator::decode`] makes examples of them. The same seed draws

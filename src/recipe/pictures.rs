@@ -1,0 +1,142 @@
+//! The pictures of a run.
+
+use super::Parts;
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::eval::{Covariance, GaussianMixture, MixtureFit, Moments, normal_values, traverse, variance_of_means};
+use crate::nn::Mode;
+use crate::report::{BarChart, ImageGrid, LinePlot, ScatterPlot, latent_histograms, uncertainty_map};
+use crate::rng::Philox;
+use crate::tensor::{ArrayData, Shape};
+use crate::train::{Evaluator, Metrics, Record};
+use crate::vae::Model;
+use std::path::Path;
+
+/// Decodes of each example that an uncertainty map is made of.
+const DRAWS: u64 = 32;
+/// The most training examples that a mixture of codes is fitted to.
+const FITTED: usize = 2000;
+
+/// −ELBO and KL against steps.
+pub(super) fn curves(metrics: &Metrics, out: &Path) -> Result<()> {
+    let curve = |name: &str, file: &str, figure: fn(&Record) -> f32| {
+        let kinds = ["train", "valid"].map(|kind| (kind, metrics.series(kind, figure)));
+        let plot = LinePlot::new(name).x("step").y("nats per example").robust();
+        kinds.iter().fold(plot, |plot, (kind, points)| plot.series(*kind, points)).save(out.join(file))
+    };
+    curve("-ELBO", "loss.png", |r| -r.elbo)?;
+    curve("KL", "kl.png", |r| r.kl)
+}
+
+/// Height, width and channels of examples that can be shown as images.
+fn image(set: &Dataset) -> Option<[usize; 3]> {
+    let column = set.column("x").ok()?;
+    let shape: Shape = column.shape.dims()[1..].into();
+    match (shape.dims(), &column.data) {
+        (&[height, width, channels], ArrayData::U8(_)) if matches!(channels, 1 | 3) => Some([height, width, channels]),
+        _ => None,
+    }
+}
+
+fn first(set: &Dataset, count: usize) -> Dataset {
+    set.subset(&(0..count.min(set.len())).collect::<Vec<_>>())
+}
+
+/// What there is to see: of every model the use of its latent, of images what it makes of them.
+pub(super) fn draw(
+    evaluator: &mut Evaluator,
+    parts: &Parts,
+    model: &dyn Model,
+    kl_dims: &[f64],
+    seed: u64,
+    out: &Path,
+) -> Result<()> {
+    let test = &parts.test;
+    latent(evaluator, test, kl_dims, out)?;
+    let Some(shape) = image(test) else { return Ok(()) };
+    reconstructions(evaluator, model, test, shape, out)?;
+    let like = test.subset(&(0..64).map(|i| i % test.len()).collect::<Vec<_>>());
+    let grid = |images: &[f32], title: &str| -> Result<ImageGrid> {
+        Ok(ImageGrid::new(8, shape[0], shape[1], shape[2])?.images(images)?.title(title))
+    };
+    if let Ok(z) = evaluator.sample_with(&like, seed) {
+        grid(&evaluator.decode_with(&z, &like)?, "samples from the prior")?.save(out.join("samples.png"))?;
+    }
+    let codes = evaluator.encode(&first(&parts.train, FITTED))?;
+    let fit = MixtureFit { covariance: Covariance::Diagonal, rounds: 30, seed, ..MixtureFit::default() };
+    // Too few codes for ten components are no reason to fail.
+    if let Ok(mixture) = GaussianMixture::fit(&codes, evaluator.latent(), &fit) {
+        let z = mixture.sample(like.len(), &mut Philox::new(seed, 0x9a1a));
+        let title = "samples from a mixture of ten Gaussians fitted to the codes";
+        grid(&evaluator.decode_with(&z, &like)?, title)?.save(out.join("samples_mixture.png"))?;
+    }
+    traversals(evaluator, test, kl_dims, shape, out)
+}
+
+/// KL by dimension, histograms of μ and σ, and the two dimensions that vary most, by class.
+fn latent(evaluator: &mut Evaluator, test: &Dataset, kl_dims: &[f64], out: &Path) -> Result<()> {
+    if kl_dims.len() > 1 {
+        let chart = BarChart::new("KL of each latent dimension").y("nats").values("z", kl_dims).sorted();
+        chart.save(out.join("kl_dimensions.png"))?;
+    }
+    let (mu, sigma) = evaluator.posterior(test)?;
+    let latent = evaluator.latent();
+    let variance = variance_of_means(&mu, latent);
+    if let Some(sigma) = sigma {
+        let active: Vec<usize> = (0..latent).filter(|&j| variance[j] > 0.01).collect();
+        let [means, deviations] = latent_histograms(&mu, &sigma, latent, &active)?;
+        means.save(out.join("mu.png"))?;
+        deviations.save(out.join("sigma.png"))?;
+    }
+    let (Ok(labels), true) = (test.integers("label"), latent > 1) else { return Ok(()) };
+    let mut order: Vec<usize> = (0..latent).collect();
+    order.sort_by(|&a, &b| variance[b].total_cmp(&variance[a]));
+    let point = |row: &[f32]| (f64::from(row[order[0]]), f64::from(row[order[1]]));
+    let points: Vec<(f64, f64)> = mu.chunks_exact(latent).map(point).collect();
+    let labels: Vec<u8> = labels.iter().map(|&label| label.min(255) as u8).collect();
+    let plot = ScatterPlot::new("the two dimensions whose mean varies most, by class");
+    plot.labelled(&points, &labels, &[]).save(out.join("map.png"))
+}
+
+/// Originals above reconstructions; means and deviations of many decodes.
+fn reconstructions(
+    evaluator: &mut Evaluator,
+    model: &dyn Model,
+    test: &Dataset,
+    shape: [usize; 3],
+    out: &Path,
+) -> Result<()> {
+    let shown = first(test, 32);
+    let ArrayData::U8(pixels) = &shown.column("x")?.data else { return Ok(()) };
+    let originals: Vec<f32> = pixels.iter().map(|&b| f32::from(b) / 255.0).collect();
+    let codes = evaluator.encode(&shown)?;
+    let rebuilt = evaluator.decode_with(&codes, &shown)?;
+    let rows = [("original", originals.as_slice()), ("reconstruction", &rebuilt)];
+    ImageGrid::compare(8, shape, &rows)?.save(out.join("reconstructions.png"))?;
+    let few = first(test, 8);
+    let mut moments = Moments::new(few.len() * shape.iter().product::<usize>());
+    let drawn = evaluator.map_draws(&few, DRAWS, |g, batch| Ok(vec![model.terms(g, batch, Mode::Eval)?.mean]))?;
+    drawn.iter().try_for_each(|arrays| moments.add(arrays[0].as_f32()))?;
+    let map =
+        uncertainty_map(8, shape, Some(&originals[..moments.mean().len()]), &moments.mean(), &moments.deviation())?;
+    map.save(out.join("uncertainty.png"))
+}
+
+/// One held-out example along the dimensions of the largest KL.
+fn traversals(evaluator: &mut Evaluator, test: &Dataset, kl_dims: &[f64], shape: [usize; 3], out: &Path) -> Result<()> {
+    let (steps, latent) = (9, evaluator.latent());
+    if kl_dims.len() != latent {
+        return Ok(());
+    }
+    let mut order: Vec<usize> = (0..latent).collect();
+    order.sort_by(|&a, &b| kl_dims[b].total_cmp(&kl_dims[a]));
+    order.truncate(10);
+    let base = first(test, 1);
+    let code = evaluator.encode(&base)?;
+    let values = vec![normal_values(steps, 0.02)?; order.len()];
+    let codes = traverse(&code, &order, &values)?;
+    let like = base.subset(&vec![0; codes.len() / latent]);
+    let images = evaluator.decode_with(&codes, &like)?;
+    let grid = ImageGrid::new(steps, shape[0], shape[1], shape[2])?.images(&images)?;
+    grid.title("one example along its dimensions of the largest KL").save(out.join("traversals.png"))
+}
