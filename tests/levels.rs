@@ -17,7 +17,7 @@ use wavae::tensor::{Array, TensorType};
 use wavae::testing::Gen;
 use wavae::train::{Config, Progress, Rate, Source, Trainer, load, save};
 use wavae::vae::{
-    Batch, BernoulliLogits, Codebook, GaussianPixels, Ladder, Level, Model, Spread, Terms, VectorQuantized,
+    Batch, BernoulliLogits, CodePrior, Codebook, GaussianPixels, Ladder, Level, Model, Spread, Terms, VectorQuantized,
 };
 use wavae::{Device, Executable, Store};
 
@@ -53,6 +53,7 @@ fn quantized() -> VectorQuantized {
         commitment: 0.25,
         decoder: Box::new(decoder),
         likelihood: Box::new(GaussianPixels { sigma: Spread::Fixed(0.3) }),
+        prior: Some(CodePrior { width: 6, blocks: 1, heads: 2 }),
     }
 }
 
@@ -189,7 +190,7 @@ struct Held(VectorQuantized);
 
 impl Model for Held {
     fn terms(&self, g: &mut Graph, batch: &Batch, mode: Mode) -> wavae::Result<Terms> {
-        let Self(VectorQuantized { encoder, codebook, decoder, likelihood, commitment, .. }) = self;
+        let Self(VectorQuantized { encoder, codebook, decoder, likelihood, commitment, prior, .. }) = self;
         let x = batch.get(g, "x")?;
         let features = g.scoped("encoder", |g| encoder.forward(g, x, mode))?;
         let z = g.scoped("project", |g| Conv::new(codebook.width, 1).forward(g, features, mode))?;
@@ -206,6 +207,12 @@ impl Model for Held {
         let off = g.mean_all(off)?;
         let off = g.scale(off, *commitment)?;
         let loss = g.add(reconstruction, off)?;
+        let indices = batch.get(g, "indices")?;
+        let prior = prior.expect("the model has a prior");
+        let log_probs = g.scoped("prior", |g| prior.log_probs(g, indices, codebook.codes))?;
+        let log_probs = g.per_example(log_probs)?;
+        let log_prob = g.mean_all(log_probs)?;
+        let loss = g.sub(loss, log_prob)?;
         let latent = wavae::vae::Latent { z, mu: z, q: None, log_q_flowed: None };
         let (players, figures) = (vec![], vec![]);
         let (elbo, kl, kl_each, mean) = (loss, loss, loss, decoded);
@@ -234,14 +241,17 @@ fn gradients_go_straight_through_the_table() {
     let found = quantized().quantize(&mut g, &batch, Mode::Train).unwrap();
     let store = Store::new(&Device::Cpu, &[&g]).unwrap();
     store.init(&g, 3).unwrap();
-    let mut exe = Executable::compile(&Device::Cpu, &store, &g, &[found.z, found.vectors]).unwrap();
+    let mut exe = Executable::compile(&Device::Cpu, &store, &g, &[found.z, found.vectors, found.index]).unwrap();
     exe.write("x", &columns[0].1).unwrap();
     exe.run().unwrap();
     let [z, e] = [found.z, found.vectors].map(|v| exe.read(v).unwrap().as_f32().to_vec());
     let jump: Vec<f32> = z.iter().zip(&e).map(|(z, e)| e - z).collect();
     let grid = |values: Vec<f32>| Array::f32([5, 4, 4, 3], values).unwrap();
     let mut held = columns;
-    held.extend([("jump", grid(jump)), ("vectors", grid(e))]);
+    let indices = exe.read(found.index).unwrap();
+    let wavae::tensor::ArrayData::U32(indices) = indices.data else { panic!("indices are whole numbers") };
+    let indices = Array::u32([5, 16], indices).unwrap();
+    held.extend([("jump", grid(jump)), ("vectors", grid(e)), ("indices", indices)]);
     let held = Objective::of(&Held(quantized()), held, Recompute::Nothing).unwrap();
     near_differences(&held);
     let exact: HashMap<String, Vec<f64>> = held.interpret::<f64>().unwrap().into_iter().collect();
@@ -254,7 +264,49 @@ fn gradients_go_straight_through_the_table() {
         assert!(far <= 1e-5 * largest && largest > 0.0, "{name}: {far:e} of {largest:e}");
         compared += 1;
     }
-    assert_eq!(compared, 8, "encoder, projection and decoder");
+    assert_eq!(compared, held.layout.params.len(), "encoder, projection, decoder and prior");
+}
+
+/// The prior over all 6³ codes of three places sums to 1, and what is drawn is as frequent as its probability says.
+#[test]
+fn the_prior_of_codes_samples_what_it_scores() {
+    const DRAWS: usize = 5400;
+    let prior = CodePrior { width: 6, blocks: 1, heads: 2 };
+    let all: Vec<u32> = (0..216).flat_map(|i| [i / 36, i / 6 % 6, i % 6]).collect();
+    let mut g = Graph::new();
+    let rng = g.noise_state().unwrap();
+    let indices = g.input("indices", TensorType::u32([216, 3])).unwrap();
+    let log_probs = prior.log_probs(&mut g, indices, 6).unwrap();
+    let log_probs = g.sum(log_probs, &[1]).unwrap();
+    let mut roots = prior.sample(&mut g, rng, DRAWS, (3, 6)).unwrap();
+    roots.push(log_probs);
+    let store = Store::new(&Device::Cpu, &[&g]).unwrap();
+    store.init(&g, 3).unwrap();
+    // Larger weights than a fresh network has, so that the codes are far from equally likely.
+    for (name, ty) in store.weights().into_iter().filter(|(name, _)| name.ends_with("weight")) {
+        let spread = store.read(&name).unwrap().as_f32().iter().map(|w| 4.0 * w).collect();
+        store.write(&name, &Array::f32(ty.shape, spread).unwrap()).unwrap();
+    }
+    let mut exe = Executable::compile(&Device::Cpu, &store, &g, &roots).unwrap();
+    exe.write("indices", &Array::u32([216, 3], all).unwrap()).unwrap();
+    exe.write("rng", &Array::u32([4], vec![3, 0, 1, 0]).unwrap()).unwrap();
+    exe.run().unwrap();
+    let p: Vec<f64> = exe.read(log_probs).unwrap().as_f32().iter().map(|&l| f64::from(l).exp()).collect();
+    assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-5, "{}", p.iter().sum::<f64>());
+    let mut counts = vec![0.0f64; 216];
+    let drawn: Vec<Vec<u32>> = (roots[..3].iter())
+        .map(|&v| match exe.read(v).unwrap().data {
+            wavae::tensor::ArrayData::U32(index) => index,
+            _ => panic!("indices are whole numbers"),
+        })
+        .collect();
+    (0..DRAWS).for_each(|i| counts[(drawn[0][i] * 36 + drawn[1][i] * 6 + drawn[2][i]) as usize] += 1.0);
+    let expected = |i: usize| p[i] * DRAWS as f64;
+    let chi: f64 = (0..216).map(|i| (counts[i] - expected(i)).powi(2) / expected(i)).sum();
+    let uniform: f64 = (0..216).map(|i| (counts[i] - 25.0).powi(2) / 25.0).sum();
+    println!("χ² {chi:.0} of 215 degrees against the prior's own, {uniform:.0} against a uniform one");
+    // 215 ± 21; five standard errors.
+    assert!(chi < 320.0 && uniform > 1000.0, "{chi} {uniform}");
 }
 
 /// Rows, their nearest codes and the table after an update, from a given table on a device.

@@ -39,7 +39,12 @@ fn changes(text: &str) -> Vec<(&'static str, &'static str)> {
     }
     match table["model"]["kind"].as_str() {
         Some("ladder") => changes.push(("model.levels", "[{ latent = 3, hidden = 5 }, { latent = 2 }]")),
-        Some("quantized") => changes.extend([("model.codes", "7"), ("model.width", "3"), ("model.channels", "[4, 5]")]),
+        Some("quantized") => changes.extend([
+            ("model.codes", "7"),
+            ("model.width", "3"),
+            ("model.channels", "[4, 5]"),
+            ("model.prior", "{ width = 6, blocks = 1, heads = 2 }"),
+        ]),
         _ => {}
     }
     if kind(["objective", "features"]) == "conv" {

@@ -34,7 +34,7 @@ pub use nets::{Act, Net, NormSpec};
 pub use parts::{
     CorruptionSpec, FlowSpec, LikelihoodSpec, ObjectiveSpec, PosteriorSpec, PriorSpec, SpreadSpec, SpreadWord,
 };
-pub use quantized::QuantizedSpec;
+pub use quantized::{CodePriorSpec, QuantizedSpec};
 pub use run::{Run, Summary};
 pub use train::{ScheduleSpec, TrainSpec};
 

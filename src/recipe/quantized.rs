@@ -5,7 +5,7 @@ use super::parts::LikelihoodSpec;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::nn::{Activation, Conv, ConvTranspose, Residual, Sequential};
-use crate::vae::{Codebook, VectorQuantized};
+use crate::vae::{CodePrior, Codebook, VectorQuantized};
 use serde::{Deserialize, Serialize};
 
 /// The parts of a [`VectorQuantized`] by name: convolutions that halve the image, residual blocks, and their mirror.
@@ -35,6 +35,21 @@ pub struct QuantizedSpec {
     /// The share of the mean count below which a code is drawn anew.
     #[serde(default = "restart")]
     pub restart: f32,
+    /// The trained prior of codes; uniform without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior: Option<CodePriorSpec>,
+}
+
+/// A [`CodePrior`] by its sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CodePriorSpec {
+    /// Numbers at a place.
+    pub width: usize,
+    /// Transformer blocks.
+    pub blocks: usize,
+    /// Heads of each.
+    pub heads: usize,
 }
 
 fn commitment() -> f32 {
@@ -62,6 +77,7 @@ impl QuantizedSpec {
             commitment: self.commitment,
             decoder: Box::new(self.decoder(channels * likelihood.width())?),
             likelihood,
+            prior: self.prior.map(|CodePriorSpec { width, blocks, heads }| CodePrior { width, blocks, heads }),
         })
     }
 

@@ -31,7 +31,7 @@ pub use model::{Discrete, Model, Player, Terms};
 pub use objective::{Elbo, Objective, Pass};
 pub use posterior::{Delta, DiagonalGaussian, Flowed, Latent, Posterior};
 pub use prior::{FlowPrior, MixturePrior, Prior, PriorContext, StandardNormal, VampPrior};
-pub use quantized::{Codebook, Quantized, VectorQuantized};
+pub use quantized::{CodePrior, Codebook, Quantized, VectorQuantized};
 
 /// The six parts, and what they may be conditioned on. See the module.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! Vector quantization: codes that are rows of a table.
 
 mod codebook;
+mod prior;
 
 use super::{Batch, Discrete, Latent, Likelihood, Model, Terms, noise_state};
 use crate::error::{Error, Result};
@@ -9,13 +10,17 @@ use crate::nn::{Conv, Mode, Module};
 use crate::tensor::TensorType;
 
 pub use codebook::Codebook;
+pub use prior::CodePrior;
+
+use prior::gumbel_max;
 
 /// VQ-VAE (van den Oord 2017, arXiv 1711.00937): the encoder's grid of vectors z is replaced, place by place, by the nearest
 /// vectors e of a [`Codebook`]. The loss is equation 3 with the table's own term left to its running means:
 /// −ln p(x|e) + β‖z − sg(e)‖², and ∂/∂e goes straight through to z.
 ///
-/// The prior of the bound is uniform: KL = places · ln K for every example. Samples take each place's code by how often it
-/// was there in training (the state `usage`, independent from place to place).
+/// The posterior is a point among Kᴾ, so the KL is −ln p(k₁…k_P) nats. Without a [`CodePrior`] p is uniform, P · ln K for every
+/// example, and samples take each place's code by how often it was there in training (the state `usage`). With one the loss
+/// also has the KL, which no gradient takes to the encoder, and samples are the prior's.
 #[derive(Debug)]
 pub struct VectorQuantized {
     /// x → a grid [B, H, W, C].
@@ -30,6 +35,8 @@ pub struct VectorQuantized {
     pub decoder: Box<dyn Module>,
     /// p(x|e).
     pub likelihood: Box<dyn Likelihood>,
+    /// p(k₁…k_P), where it is trained.
+    pub prior: Option<CodePrior>,
 }
 
 /// A batch's codes.
@@ -71,6 +78,22 @@ impl VectorQuantized {
         let grid = [g.shape(vectors).len() / self.latent(), height, width, self.codebook.width];
         let grid = g.reshape(vectors, grid)?;
         g.scoped("decoder", |g| self.decoder.forward(g, grid, mode))
+    }
+
+    /// The vectors of `indices`, as `rows` rows.
+    fn rows(&self, g: &mut Graph, indices: Value, rows: usize) -> Result<Value> {
+        let vectors = g.scoped("codebook", |g| self.codebook.vectors(g))?;
+        let found = g.embedding(vectors, indices)?;
+        g.reshape(found, [rows, g.shape(found).len() / rows])
+    }
+
+    /// −ln p(k_i|k_{<i}) of each place, [B, P].
+    fn kl(&self, g: &mut Graph, index: Value) -> Result<Value> {
+        let (rows, codes) = (g.shape(index).len() / self.places(), self.codebook.codes);
+        let Some(prior) = self.prior else { return g.full([rows, self.places()], (codes as f32).ln()) };
+        let indices = g.reshape(index, [rows, self.places()])?;
+        let log_probs = g.scoped("prior", |g| prior.log_probs(g, indices, codes))?;
+        g.scale(log_probs, -1.0)
     }
 
     /// How often each code is at each place, [H · W, K].
@@ -119,6 +142,7 @@ impl Model for VectorQuantized {
         if mode == Mode::Train {
             g.scoped("codebook", |g| self.follow(g, &found))?;
         }
+        let kl_each = self.kl(g, found.index)?;
         g.scoped("objective", |g| {
             let log_prob = self.likelihood.log_prob(g, decoded, x)?;
             let log_prob = g.per_example(log_prob)?;
@@ -129,17 +153,19 @@ impl Model for VectorQuantized {
             let off = g.per_example(off)?;
             let commitment = g.mean_all(off)?;
             let weighted = g.scale(commitment, self.commitment)?;
-            let log_codes = (self.codebook.codes as f32).ln();
-            let bound = g.affine(reconstruction, -1.0, -(self.places() as f32) * log_codes)?;
+            let kl = g.mean_all(kl_each)?;
+            let kl = g.scale(kl, self.places() as f32)?;
+            let bound = g.add(reconstruction, kl)?;
+            let trained = if self.prior.is_some() { bound } else { reconstruction };
             Ok(Terms {
-                loss: g.add(reconstruction, weighted)?,
+                loss: g.add(trained, weighted)?,
                 players: vec![],
-                elbo: bound,
+                elbo: g.scale(bound, -1.0)?,
                 reconstruction,
-                kl: g.full([], self.places() as f32 * log_codes)?,
+                kl,
                 figures: vec![("perplexity", self.perplexity(g, found.index)?), ("commitment", commitment)],
                 reconstruction_each,
-                kl_each: g.full([batch.size(), self.places()], log_codes)?,
+                kl_each,
                 latent: Latent { z: through, mu: vectors, q: None, log_q_flowed: None },
                 mean: self.likelihood.mean(g, decoded)?,
             })
@@ -158,15 +184,18 @@ impl Model for VectorQuantized {
 
     fn sample(&self, g: &mut Graph, batch: &Batch) -> Result<Value> {
         let rng = noise_state(g)?;
+        if let Some(prior) = self.prior {
+            let size = (self.places(), self.codebook.codes);
+            let drawn = g.scoped("prior", |g| prior.sample(g, rng, batch.size(), size))?;
+            let vectors = drawn.into_iter().map(|index| self.rows(g, index, batch.size()));
+            let vectors = vectors.collect::<Result<Vec<_>>>()?;
+            return g.concat(&vectors, 1);
+        }
         let usage = g.scoped("codebook", |g| self.usage(g))?;
         let shares = g.log(usage)?;
-        // The Gumbel-max trick.
-        let uniform = g.uniform(rng, [batch.size(), self.places(), self.codebook.codes])?;
-        let inner = g.log(uniform)?;
-        let inner = g.scale(inner, -1.0)?;
-        let gumbel = g.log(inner)?;
-        let scores = g.sub(shares, gumbel)?;
-        let index = g.argmax(scores)?;
+        let shares = g.reshape(shares, [1, self.places(), self.codebook.codes])?;
+        let shares = g.tile(shares, batch.size())?;
+        let index = gumbel_max(g, rng, shares)?;
         self.vectors(g, index)
     }
 
@@ -187,9 +216,6 @@ impl Discrete for VectorQuantized {
         g.reshape(index, [batch.size(), self.places()])
     }
     fn vectors(&self, g: &mut Graph, indices: Value) -> Result<Value> {
-        let rows = g.shape(indices).dims()[0];
-        let vectors = g.scoped("codebook", |g| self.codebook.vectors(g))?;
-        let found = g.embedding(vectors, indices)?;
-        g.reshape(found, [rows, self.latent()])
+        self.rows(g, indices, g.shape(indices).dims()[0])
     }
 }
