@@ -45,6 +45,21 @@ fn changes(text: &str) -> Vec<(&'static str, &'static str)> {
             ("model.channels", "[4, 5]"),
             ("model.prior", "{ width = 6, blocks = 1, heads = 2 }"),
         ]),
+        Some(name @ ("m1" | "m2" | "m1m2")) => {
+            changes.extend([("data.train", "120"), ("data.labels", "60")]); // some in any six examples
+            if name != "m2" {
+                changes.extend([("model.below.encoder.hidden", "[9]"), ("model.below.latent", "4")]);
+            }
+            match name {
+                "m1" => changes.push(("model.classifier.hidden", "[7]")),
+                "m2" => changes.extend([("model.classifier.hidden", "[9]"), ("model.classifier.activation", "tanh")]),
+                _ => changes.extend([
+                    ("model.above.encoder.hidden", "[7]"),
+                    ("model.above.classifier.hidden", "[7]"),
+                    ("model.above.latent", "2"),
+                ]),
+            }
+        }
         _ => {}
     }
     if kind(["objective", "features"]) == "conv" {

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 /// |---|---|
 /// | `x` | the example: `U8` images [N, H, W, C]; `F32` features [N, F], series [N, T, C] or images [N, H, W, C]; `U32` tokens [N, T] |
 /// | `label` | `U32` \[N\], the class, below [`classes`](Self::classes) |
+/// | `labelled` | `U32` \[N\], 1 where training may look at `label`; without it, everywhere |
 /// | `length` | `U32` \[N\], how many of the T steps count, where examples are of different length |
 /// | `factors` | `F32` [N, K], the true factors of variation, whose names are [`factors`](Self::factors) |
 /// | `anomaly` | `U32` \[N\], 1 for an example that the model should find strange |
@@ -32,6 +33,8 @@ pub struct Dataset {
     pub factor_sizes: Vec<usize>,
     /// What token `i` of a text stands for; empty for other data.
     pub vocabulary: Vec<String>,
+    /// How often a pass of training visits each example, length `N`; empty for once.
+    pub visits: Vec<u32>,
 }
 
 impl Dataset {
@@ -168,6 +171,12 @@ impl Dataset {
         (0..self.len()).filter(|&i| self.split[i] == split).collect()
     }
 
+    /// Every example as often as a pass of training visits it, in order.
+    pub fn visited(&self) -> Vec<u32> {
+        let times = |i: usize| self.visits.get(i).copied().unwrap_or(1) as usize;
+        (0..self.len()).flat_map(|i| std::iter::repeat_n(i as u32, times(i))).collect()
+    }
+
     /// The examples of one split, as a set of its own.
     pub fn part(&self, split: Split) -> Self {
         self.subset(&self.indices(split))
@@ -187,6 +196,7 @@ impl Dataset {
             factors: self.factors.clone(),
             factor_sizes: self.factor_sizes.clone(),
             vocabulary: self.vocabulary.clone(),
+            visits: indices.iter().filter_map(|&i| self.visits.get(i).copied()).collect(),
         }
     }
 

@@ -14,6 +14,7 @@ mod mixture;
 mod moments;
 mod neighbours;
 mod path;
+mod propagate;
 mod quality;
 mod ranking;
 
@@ -27,5 +28,6 @@ pub use mixture::{Covariance, GaussianMixture, MixtureFit, class_means};
 pub use moments::Moments;
 pub use neighbours::neighbour_accuracy;
 pub use path::{Path, code_values, interpolate, normal_quantile, normal_values, traverse};
+pub use propagate::propagated_classes;
 pub use quality::{psnr, ssim};
 pub use ranking::{Confusion, Similarity, auroc, average_precision, classification_error, recall_at_k};

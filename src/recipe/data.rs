@@ -1,5 +1,6 @@
 //! The examples of a recipe.
 
+use super::labels;
 use crate::data::{Dataset, Options, Split, open};
 use crate::error::{Error, Result};
 use crate::rng::Philox;
@@ -41,6 +42,13 @@ pub struct DataSpec {
     /// Pixels as bits.
     #[serde(default)]
     pub binarize: Binarize,
+    /// Labels that training may look at, as many of each class; 0 for all.
+    #[serde(default)]
+    pub labels: usize,
+    /// The share of examples with such a label among those that a pass visits, where not all have one: they come back that
+    /// often.
+    #[serde(default = "labelled_share")]
+    pub labelled_share: f64,
     /// Pixels of a side, where the set can be had in several sizes; 0 for its usual one.
     #[serde(default)]
     pub side: usize,
@@ -51,6 +59,10 @@ pub struct DataSpec {
 
 fn held_out() -> usize {
     1000
+}
+
+fn labelled_share() -> f64 {
+    0.25
 }
 
 /// A data set in its parts.
@@ -87,7 +99,12 @@ impl DataSpec {
             let part = all.subset(indices);
             if self.binarize == Binarize::Fixed { bits(part, self.seed) } else { Ok(part) }
         };
-        Ok(Parts { train: part(&train)?, valid: part(&valid)?, test: part(&test)? })
+        let parts = Parts { train: part(&train)?, valid: part(&valid)?, test: part(&test)? };
+        if self.labels == 0 {
+            return Ok(parts);
+        }
+        let train = labels::some(parts.train, self.labels, self.labelled_share, self.seed)?;
+        Ok(Parts { train, valid: labels::none(parts.valid)?, test: labels::none(parts.test)? })
     }
 
     fn all(&self, folder: Option<&Path>) -> Result<Dataset> {

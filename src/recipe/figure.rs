@@ -1,15 +1,17 @@
 //! The figure of a recipe: one number on held-out examples, beside that of something trivial.
 
+use super::Recipe;
 use super::compress::{psnr_at, smaller_images};
 use super::data::Parts;
+use super::labels::labelled;
 use super::model::ModelSpec;
 use super::parts::{LikelihoodSpec, SpreadSpec};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::eval::{FactorKind, Factors, auroc, mig};
+use crate::eval::{FactorKind, Factors, auroc, mig, propagated_classes};
 use crate::nn::Mode;
 use crate::tensor::ArrayData;
-use crate::train::Evaluator;
+use crate::train::{Evaluator, Trainer};
 use crate::vae::{Corruption, Model};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
@@ -32,12 +34,18 @@ pub enum Metric {
     Psnr,
     /// Area under the ROC of −ELBO against the column `anomaly`; beside the largest |z| of an example.
     Auroc,
+    /// The share of examples whose most probable class is another than theirs; beside a classifier of the same size, trained
+    /// for as many steps on the labels alone that the model may look at.
+    ClassificationError,
+    /// The same with the class that the labels there are spread to over the nearest of the training codes, μ (which stands
+    /// for the transductive SVM of Kingma 2014); beside the same.
+    PropagatedError,
 }
 
 impl Metric {
     /// Whether more is better.
     pub fn rises(self) -> bool {
-        !matches!(self, Self::Nll | Self::Mse | Self::DenoisedMse)
+        !matches!(self, Self::Nll | Self::Mse | Self::DenoisedMse | Self::ClassificationError | Self::PropagatedError)
     }
     /// Its name in recipes.
     pub fn name(self) -> &'static str {
@@ -49,6 +57,8 @@ impl Metric {
             Self::Mig => "mig",
             Self::Psnr => "psnr",
             Self::Auroc => "auroc",
+            Self::ClassificationError => "classification-error",
+            Self::PropagatedError => "propagated-error",
         }
     }
 }
@@ -85,7 +95,7 @@ pub struct Figure {
 }
 
 impl FigureSpec {
-    /// The figure of a model on `test`.
+    /// The figure of a model on the test part.
     ///
     /// # Errors
     /// Columns that the figure needs and the data lack; device errors.
@@ -94,8 +104,9 @@ impl FigureSpec {
         spec: &ModelSpec,
         model: &dyn Model,
         evaluator: &mut Evaluator,
-        test: &Dataset,
+        parts: &Parts,
     ) -> Result<f64> {
+        let test = &parts.test;
         Ok(match self.metric {
             Metric::Elbo => evaluator.figures(test, 0)?.elbo,
             Metric::Nll => {
@@ -128,19 +139,24 @@ impl FigureSpec {
                 let score = |b: &crate::train::Bound| f64::from(b.reconstruction) + f64::from(b.kl.iter().sum::<f32>());
                 auroc(&bounds.iter().map(score).collect::<Vec<_>>(), &anomalies(test)?)?
             }
+            Metric::ClassificationError => classification_error(model, evaluator, test)?,
+            Metric::PropagatedError => propagated_error(evaluator, parts)?,
         })
     }
 
-    /// The trivial figure and what it is; `untrained` measures the model as it is before training.
+    /// The trivial figure and what it is; `untrained` measures the model as it is before training, `train` trains another one
+    /// on a set in the same way.
     ///
     /// # Errors
     /// As [`FigureSpec::measure`].
     pub fn baseline(
         &self,
-        model: &ModelSpec,
+        recipe: &Recipe,
         parts: &Parts,
         untrained: impl FnOnce() -> Result<f64>,
+        train: impl FnOnce(&dyn Model, &Dataset) -> Result<Trainer>,
     ) -> Result<(f64, &'static str)> {
+        let model = &recipe.model;
         Ok(match self.metric {
             Metric::Elbo => (independent(model.likelihood(), parts)?, "independent numbers"),
             Metric::Nll => (-independent(model.likelihood(), parts)?, "independent numbers"),
@@ -164,12 +180,39 @@ impl FigureSpec {
                 let scores: Vec<f64> = test.chunks_exact(size.max(1)).map(most).collect();
                 (auroc(&scores, &anomalies(&parts.test)?)?, "the largest number of an example")
             }
+            Metric::ClassificationError | Metric::PropagatedError => {
+                let own = labelled(&parts.train)?;
+                let plain = model.classifier(&own, recipe.data.binarize)?;
+                let error =
+                    classification_error(plain.as_ref(), train(plain.as_ref(), &own)?.evaluator(), &parts.test)?;
+                (error, "a classifier of the same size on the labels alone")
+            }
         })
     }
 }
 
 fn corruption(spec: &ModelSpec) -> Result<Corruption> {
     spec.corruption().ok_or_else(|| Error::Config("this figure needs a model with a corruption".into()))
+}
+
+fn classification_error(model: &dyn Model, evaluator: &Evaluator, test: &Dataset) -> Result<f64> {
+    let log_q = evaluator.map(test, 0, |g, batch| Ok(vec![model.classify(g, batch)?]))?;
+    let rows = log_q[0].as_f32().chunks_exact(log_q[0].shape.last().max(1));
+    let best = |row: &[f32]| (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0);
+    let wrong = rows.zip(test.integers("label")?).filter(|(row, label)| best(row) != **label as usize);
+    Ok(wrong.count() as f64 / test.len().max(1) as f64)
+}
+
+/// Each label goes to five neighbours.
+fn propagated_error(evaluator: &mut Evaluator, parts: &Parts) -> Result<f64> {
+    let Parts { train, test, .. } = parts;
+    let usable = |i: usize| train.integers("labelled").map_or(true, |flags| flags[i] == 1);
+    let labels = train.integers("label")?.iter().enumerate().map(|(i, &label)| usable(i).then_some(label));
+    let labels: Vec<Option<u32>> = labels.collect();
+    let (known, asked) = (evaluator.encode(train)?, evaluator.encode(test)?);
+    let found = propagated_classes((&known, &labels), &asked, (evaluator.latent(), train.classes), 5)?;
+    let wrong = found.iter().zip(test.integers("label")?).filter(|(found, label)| found != label);
+    Ok(wrong.count() as f64 / test.len().max(1) as f64)
 }
 
 /// `x` as floats, bytes in [0, 1].

@@ -12,6 +12,7 @@
 mod compress;
 mod data;
 mod figure;
+mod labels;
 mod ladder;
 mod model;
 mod nets;
@@ -19,6 +20,7 @@ mod parts;
 mod pictures;
 mod quantized;
 mod run;
+mod semi;
 mod train;
 
 use crate::error::{Error, Result};
@@ -36,6 +38,7 @@ pub use parts::{
 };
 pub use quantized::{CodePriorSpec, QuantizedSpec};
 pub use run::{Run, Summary};
+pub use semi::{M1M2Spec, M1Spec, M2Spec};
 pub use train::{ScheduleSpec, TrainSpec};
 
 /// Name and text of every recipe that is built in, by name.

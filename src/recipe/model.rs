@@ -5,6 +5,7 @@ use super::ladder::LadderSpec;
 use super::nets::Net;
 use super::parts::{CorruptionSpec, LikelihoodSpec, ObjectiveSpec, PosteriorSpec, PriorSpec};
 use super::quantized::QuantizedSpec;
+use super::semi::{M1M2Spec, M1Spec, M2Spec};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::vae::{Binarized, Corruption, Model, Vae};
@@ -20,6 +21,13 @@ pub enum ModelSpec {
     Ladder(LadderSpec),
     /// Codes from a table of vectors.
     Quantized(QuantizedSpec),
+    /// A classifier of the codes of a [`Vae`].
+    M1(M1Spec),
+    /// The class as a latent variable that is sometimes seen.
+    M2(M2Spec),
+    /// That on the codes of a [`Vae`].
+    #[serde(rename = "m1m2")]
+    M1M2(M1M2Spec),
 }
 
 /// The parts of a [`Vae`] by name.
@@ -62,16 +70,37 @@ impl ModelSpec {
             Self::Vae(spec) => Box::new(spec.build(train)?),
             Self::Ladder(spec) => Box::new(spec.build(train)?),
             Self::Quantized(spec) => Box::new(spec.build(train)?),
+            Self::M1(spec) => Box::new(spec.build(train)?),
+            Self::M2(spec) => Box::new(spec.build(&train.example("x")?, train.classes)?),
+            Self::M1M2(spec) => Box::new(spec.build(train)?),
         };
-        Ok(match binarize {
-            Binarize::Dynamic => Box::new(Binarized { inner: model }),
-            _ => model,
-        })
+        Ok(binarized(model, binarize))
+    }
+
+    /// A plain classifier of the same size: the way from x to the classes in this model.
+    ///
+    /// # Errors
+    /// Where there is no such way, or it does not fit the data.
+    pub fn classifier(&self, train: &Dataset, binarize: Binarize) -> Result<Box<dyn Model>> {
+        let classifier = match self {
+            Self::M1(spec) => spec.plain(train)?,
+            Self::M2(spec) => spec.plain(&train.example("x")?, train.classes)?,
+            Self::M1M2(spec) => spec.plain(train)?,
+            _ => return Err(Error::Config("this model tells no classes apart; take another figure".into())),
+        };
+        Ok(binarized(Box::new(classifier), binarize))
+    }
+}
+
+fn binarized(model: Box<dyn Model>, binarize: Binarize) -> Box<dyn Model> {
+    match binarize {
+        Binarize::Dynamic => Box::new(Binarized { inner: model }),
+        _ => model,
     }
 }
 
 impl VaeSpec {
-    fn build(&self, train: &Dataset) -> Result<Vae> {
+    pub(super) fn build(&self, train: &Dataset) -> Result<Vae> {
         let shape = train.example("x")?;
         let likelihood = self.likelihood.build();
         let decoder = self.decoder.as_ref().unwrap_or(&self.encoder).decoder(&shape, likelihood.width())?;
@@ -100,6 +129,8 @@ impl ModelSpec {
             Self::Vae(spec) => Some(spec.likelihood),
             Self::Ladder(spec) => Some(spec.likelihood),
             Self::Quantized(spec) => Some(spec.likelihood),
+            Self::M2(spec) => Some(spec.likelihood),
+            Self::M1(M1Spec { below, .. }) | Self::M1M2(M1M2Spec { below, .. }) => Some(below.likelihood),
         }
     }
 

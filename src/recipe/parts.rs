@@ -6,8 +6,8 @@ use crate::flow::{Chain, Coupling, Flow, InverseAutoregressive, Made, MaskedAuto
 use crate::tensor::Shape;
 use crate::vae::objective::{Adversarial, BetaTc, CodeDiscriminator, Dip, Factor, InfoVae, Iwae, Kernel, VaeGan};
 use crate::vae::{
-    BernoulliLogits, Corruption, Delta, DiagonalGaussian, DiscretizedLogisticPixels, Elbo, FlowPrior, Flowed,
-    GaussianPixels, GaussianReals, LaplacePixels, Likelihood, MixturePrior, NegativeBinomialCounts, Objective,
+    BernoulliLogits, ClassPrior, Corruption, Delta, DiagonalGaussian, DiscretizedLogisticPixels, Elbo, FlowPrior,
+    Flowed, GaussianPixels, GaussianReals, LaplacePixels, Likelihood, MixturePrior, NegativeBinomialCounts, Objective,
     PoissonCounts, Posterior, Prior, Spread, StandardNormal, VampPrior,
 };
 use serde::{Deserialize, Serialize};
@@ -101,6 +101,8 @@ pub enum PriorSpec {
     /// N(0, I).
     #[default]
     Normal,
+    /// A Gaussian for each class, for conditional models.
+    Class,
     /// Gaussians with weights.
     Mixture {
         /// How many.
@@ -122,6 +124,7 @@ impl PriorSpec {
     pub(super) fn build(&self) -> Box<dyn Prior> {
         match self {
             Self::Normal => Box::new(StandardNormal),
+            Self::Class => Box::new(ClassPrior),
             Self::Mixture { components } => Box::new(MixturePrior { components: *components }),
             Self::Vamp { pseudo_inputs } => Box::new(VampPrior { pseudo_inputs: *pseudo_inputs }),
             Self::Flow { flow } => Box::new(FlowPrior { flow: flow.build() }),

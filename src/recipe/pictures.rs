@@ -42,6 +42,17 @@ fn first(set: &Dataset, count: usize) -> Dataset {
     set.subset(&(0..count.min(set.len())).collect::<Vec<_>>())
 }
 
+/// What eight columns of samples are drawn like, and what they are called: of a model of classes a class a row, the first 20.
+fn shown_samples(test: &Dataset, by_class: bool) -> Result<(Dataset, &'static str)> {
+    let rows = if by_class { test.classes.min(20) } else { 8 };
+    let like = test.subset(&(0..8 * rows).map(|i| i % test.len()).collect::<Vec<_>>());
+    if !by_class {
+        return Ok((like, "samples from the prior"));
+    }
+    let labels = (0..8 * rows as u32).map(|i| i / 8).collect();
+    Ok((like.with_labels(labels, test.classes)?, "samples, a class a row"))
+}
+
 /// What there is to see: of every model the use of its latent, of images what it makes of them.
 pub(super) fn draw(
     evaluator: &mut Evaluator,
@@ -59,8 +70,9 @@ pub(super) fn draw(
     let grid = |images: &[f32], title: &str| -> Result<ImageGrid> {
         Ok(ImageGrid::new(8, shape[0], shape[1], shape[2])?.images(images)?.title(title))
     };
-    if let Ok(z) = evaluator.sample_with(&like, seed) {
-        grid(&evaluator.decode_with(&z, &like)?, "samples from the prior")?.save(out.join("samples.png"))?;
+    let (under, title) = shown_samples(test, evaluator.conditioned_on("label"))?;
+    if let Ok(z) = evaluator.sample_with(&under, seed) {
+        grid(&evaluator.decode_with(&z, &under)?, title)?.save(out.join("samples.png"))?;
     }
     let codes = evaluator.encode(&first(&parts.train, FITTED))?;
     let fit = MixtureFit { covariance: Covariance::Diagonal, rounds: 30, seed, ..MixtureFit::default() };

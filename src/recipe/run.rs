@@ -5,10 +5,11 @@
 
 use super::figure::Figure;
 use super::{Parts, Recipe, pictures};
+use crate::data::Dataset;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::eval::{Pressure, latent_usage, variance_of_means};
-use crate::train::{Metrics, Progress, Source, Trainer, load, save};
+use crate::train::{Config, Metrics, Progress, Source, Trainer, load, save};
 use crate::vae::Model;
 use serde::Serialize;
 use std::fs;
@@ -115,16 +116,24 @@ impl Run {
 
     fn baseline(&mut self) -> Result<(f64, &'static str)> {
         let (figure, spec) = (self.recipe.figure, &self.recipe.model);
-        let (model, test) = (self.model.as_ref(), &self.parts.test);
+        let model = self.model.as_ref();
+        let config = *self.trainer.config();
+        let train = |model: &dyn Model, set: &Dataset| {
+            let source = Source::of(set.clone(), &self.device, 2)?;
+            let config = Config { batch: config.batch.min(source.len()), ..config };
+            let mut trainer = Trainer::new(&self.device, model, &source, config)?;
+            trainer.run(None, &mut Metrics::default(), &mut Progress::hidden(config.steps))?;
+            Ok(trainer)
+        };
         let evaluator = self.trainer.evaluator();
-        figure.baseline(spec, &self.parts, || figure.measure(spec, model, evaluator, test))
+        figure.baseline(&self.recipe, &self.parts, || figure.measure(spec, model, evaluator, &self.parts), train)
     }
 
     fn summarize(&mut self, out: &Path, (baseline, against): (f64, &'static str), seconds: f64) -> Result<Summary> {
         let (config, parameters) = (*self.trainer.config(), self.trainer.parameter_count());
         let test = &self.parts.test;
         let evaluator = self.trainer.evaluator();
-        let value = self.recipe.figure.measure(&self.recipe.model, self.model.as_ref(), evaluator, test)?;
+        let value = self.recipe.figure.measure(&self.recipe.model, self.model.as_ref(), evaluator, &self.parts)?;
         let metric = self.recipe.figure.metric.name();
         let bound = evaluator.figures(test, config.seed)?;
         let (codes, sigma) = evaluator.posterior(test)?;

@@ -110,6 +110,11 @@ impl Evaluator {
     pub fn latent(&self) -> usize {
         self.latent
     }
+    /// Whether codes are drawn or decoded under the column `name`.
+    pub fn conditioned_on(&self, name: &str) -> bool {
+        let reads = |program: &Program| program.graph.find(&leaf(name)).is_some();
+        reads(&self.decode) || self.prior.as_ref().is_ok_and(reads)
+    }
     /// Runs on `device` with the weights of `store` from now on.
     pub fn attach(&mut self, device: &Device, store: &Store) {
         self.home = Some((device.clone(), store.clone()));

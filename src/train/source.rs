@@ -49,12 +49,13 @@ impl Source {
             }
         };
         let images = set.images()?;
-        Ok(Self::Stream { indices: (0..set.len()).collect(), images: Arc::new(images), shape, workers })
+        let indices = set.visited().into_iter().map(|i| i as usize).collect();
+        Ok(Self::Stream { indices, images: Arc::new(images), shape, workers })
     }
-    /// How many examples.
+    /// How many examples a pass visits.
     pub fn len(&self) -> usize {
         match self {
-            Self::Resident(set) => set.len(),
+            Self::Resident(set) => set.visited().len(),
             Self::Stream { indices, .. } => indices.len(),
         }
     }
@@ -100,7 +101,7 @@ impl Source {
                         store.write(&leaf, array)?;
                     }
                 }
-                Ok(Feed::Indices { len: set.len(), batch, seed, epoch: u64::MAX, order: vec![] })
+                Ok(Feed::Indices { pass: set.visited(), batch, seed, epoch: u64::MAX, order: vec![] })
             }
             Self::Stream { images, indices, shape, workers } => {
                 let mut options = BatchOptions::new(batch, seed);
@@ -114,7 +115,7 @@ impl Source {
 
 /// Writes each step's batch.
 pub(super) enum Feed {
-    Indices { len: usize, batch: usize, seed: u64, epoch: u64, order: Vec<u32> },
+    Indices { pass: Vec<u32>, batch: usize, seed: u64, epoch: u64, order: Vec<u32> },
     Batches { loader: Box<BatchLoader>, shape: [usize; 3] },
 }
 
@@ -122,11 +123,11 @@ impl Feed {
     /// Writes the batch of `step` (counted from 0, in order) and returns the inputs written.
     pub(super) fn write(&mut self, step: u64, exe: &mut Executable) -> Result<Vec<(String, Array)>> {
         let mut written = match self {
-            Self::Indices { len, batch, seed, epoch, order } => {
-                let per_epoch = (*len / *batch) as u64;
+            Self::Indices { pass, batch, seed, epoch, order } => {
+                let per_epoch = (pass.len() / *batch) as u64;
                 if *epoch != step / per_epoch {
                     *epoch = step / per_epoch;
-                    *order = (0..*len as u32).collect();
+                    order.clone_from(pass);
                     order.shuffle(&mut Philox::new(*seed, *epoch));
                 }
                 let from = (step % per_epoch) as usize * *batch;

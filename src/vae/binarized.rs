@@ -48,4 +48,8 @@ impl Model for Binarized {
     fn discrete(&self) -> Option<&dyn Discrete> {
         self.inner.discrete()
     }
+    fn classify(&self, g: &mut Graph, batch: &Batch) -> Result<Value> {
+        let batch = self.drawn(g, batch)?;
+        self.inner.classify(g, &batch)
+    }
 }

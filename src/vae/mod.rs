@@ -11,12 +11,13 @@ pub mod objective;
 mod posterior;
 mod prior;
 mod quantized;
+mod semi;
 pub mod zoo;
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::nn::{Mode, Module};
-use crate::tensor::{Shape, TensorType};
+use crate::tensor::{DType, Shape, TensorType};
 
 pub use batch::Batch;
 pub(crate) use batch::leaf;
@@ -30,8 +31,9 @@ pub use likelihood::{
 pub use model::{Discrete, Model, Player, Terms};
 pub use objective::{Elbo, Objective, Pass};
 pub use posterior::{Delta, DiagonalGaussian, Flowed, Latent, Posterior};
-pub use prior::{FlowPrior, MixturePrior, Prior, PriorContext, StandardNormal, VampPrior};
+pub use prior::{ClassPrior, FlowPrior, MixturePrior, Prior, PriorContext, StandardNormal, VampPrior};
 pub use quantized::{CodePrior, Codebook, Quantized, VectorQuantized};
+pub use semi::{Above, Classifier, M2, Stacked};
 
 /// The six parts, and what they may be conditioned on. See the module.
 #[derive(Debug)]
@@ -95,11 +97,19 @@ struct Forward {
 impl Vae {
     /// q(z|x) and `samples` samples of it for each example, [samples · B, L].
     pub fn encode(&self, g: &mut Graph, batch: &Batch, samples: usize, mode: Mode) -> Result<Latent> {
+        let features = self.features(g, batch, mode)?;
+        self.infer(g, features, batch, samples)
+    }
+    /// What the encoder makes of x, [B, F], before any label.
+    fn features(&self, g: &mut Graph, batch: &Batch, mode: Mode) -> Result<Value> {
         let mut x = batch.get(g, "x")?;
         if let Some(corruption) = self.corruption.filter(|_| mode == Mode::Train) {
             x = corruption.apply(g, x)?;
         }
-        let features = g.scoped("encoder", |g| self.encoder.forward(g, x, mode))?;
+        g.scoped("encoder", |g| self.encoder.forward(g, x, mode))
+    }
+    /// q(z|x) from features.
+    fn infer(&self, g: &mut Graph, features: Value, batch: &Batch, samples: usize) -> Result<Latent> {
         let features = self.beside_label(g, features, batch)?;
         g.scoped("posterior", |g| self.posterior.infer(g, features, samples))
     }
@@ -110,11 +120,14 @@ impl Vae {
         let label = g.tile(label, g.shape(rows).dims()[0] / batch.size())?;
         g.concat(&[rows, label], 1)
     }
-    /// The batch's labels as one-hot rows [B, C], where the model has classes.
+    /// The batch's labels as one-hot rows [B, C], where the model has classes; a column of such rows is taken as it is.
     fn label(&self, g: &mut Graph, batch: &Batch) -> Result<Option<Value>> {
         let Some(classes) = self.classes else { return Ok(None) };
         let label = batch.get(g, "label")?;
-        g.one_hot(label, classes).map(Some)
+        match g.ty(label).dtype {
+            DType::U32 => g.one_hot(label, classes).map(Some),
+            _ => Ok(Some(label)),
+        }
     }
 
     /// What the likelihood takes, of codes `z` [n · B, L].
@@ -125,6 +138,11 @@ impl Vae {
 
     fn forward(&self, g: &mut Graph, batch: &Batch, samples: usize, mode: Mode) -> Result<Forward> {
         let latent = self.encode(g, batch, samples, mode)?;
+        self.score(g, latent, batch, samples, mode)
+    }
+
+    /// ln p(x|z) of the sample.
+    fn score(&self, g: &mut Graph, latent: Latent, batch: &Batch, samples: usize, mode: Mode) -> Result<Forward> {
         let decoded = self.decode_raw(g, latent.z, batch, mode)?;
         let x = batch.get(g, "x")?;
         let x = g.tile(x, samples)?;
@@ -143,6 +161,18 @@ impl Vae {
             g.scale(log_prob, -1.0)
         })?;
         Ok(Forward { x, latent, decoded, reconstruction_each })
+    }
+
+    /// ln p(x, z) − ln q(z|x) of the samples, [samples, B].
+    fn weigh(&self, g: &mut Graph, forward: &Forward, batch: &Batch, samples: usize) -> Result<Value> {
+        let label = self.label(g, batch)?;
+        let log_prior = |context: &PriorContext<'_>| self.prior.log_prob(g, forward.latent.z, context);
+        let log_p = self.with_context(batch.example("x")?, label, log_prior)?;
+        let point = || Error::Config("a point posterior gives no importance weights".into());
+        let log_q = forward.latent.log_q(g)?.ok_or_else(point)?;
+        let ratio = g.sub(log_p, log_q)?;
+        let weights = g.sub(ratio, forward.reconstruction_each)?;
+        g.reshape(weights, [samples, batch.size()])
     }
 
     /// `count` samples of p(z), [count, L], for a model of examples shaped `data`, none of them of a class.
@@ -229,14 +259,7 @@ impl Model for Vae {
 
     fn log_weights(&self, g: &mut Graph, batch: &Batch, samples: usize) -> Result<Value> {
         let forward = self.forward(g, batch, samples, Mode::Eval)?;
-        let label = self.label(g, batch)?;
-        let log_prior = |context: &PriorContext<'_>| self.prior.log_prob(g, forward.latent.z, context);
-        let log_p = self.with_context(batch.example("x")?, label, log_prior)?;
-        let point = || Error::Config("a point posterior gives no importance weights".into());
-        let log_q = forward.latent.log_q(g)?.ok_or_else(point)?;
-        let ratio = g.sub(log_p, log_q)?;
-        let weights = g.sub(ratio, forward.reconstruction_each)?;
-        g.reshape(weights, [samples, batch.size()])
+        self.weigh(g, &forward, batch, samples)
     }
 }
 

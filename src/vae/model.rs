@@ -35,6 +35,15 @@ pub trait Model: Debug + Send + Sync {
         Err(Error::Config("this model's likelihood is not estimated by importance sampling".into()))
     }
 
+    /// ln q(y|x) of each class for each example of `batch`, [B, C], in evaluation.
+    ///
+    /// # Errors
+    /// Where the model tells no classes apart.
+    fn classify(&self, g: &mut Graph, batch: &Batch) -> Result<Value> {
+        let _ = (g, batch);
+        Err(Error::Config("this model tells no classes apart".into()))
+    }
+
     /// The model as one whose codes are rows of a table, where it is one.
     fn discrete(&self) -> Option<&dyn Discrete> {
         None

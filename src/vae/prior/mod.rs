@@ -1,6 +1,7 @@
 //! Priors p(z): what the posterior is held against, and where samples come from. A prior with parameters declares them in
 //! the scope `prior`.
 
+mod class;
 mod flow;
 mod mixture;
 mod normal;
@@ -13,6 +14,7 @@ use crate::graph::{Graph, Value};
 use crate::tensor::Shape;
 use std::fmt::Debug;
 
+pub use class::ClassPrior;
 pub use flow::FlowPrior;
 pub use mixture::MixturePrior;
 pub use normal::StandardNormal;
