@@ -35,7 +35,12 @@ fn changes(text: &str) -> Vec<(&'static str, &'static str)> {
         "mlp" => changes.extend([("model.encoder.hidden", "[9, 7]"), ("model.encoder.activation", "tanh")]),
         "conv" => changes.extend([("model.encoder.channels", "[3, 4, 5]"), ("model.encoder.activation", "silu")]),
         "residual" => changes.extend([("model.encoder.channels", "[3, 4]")]),
+        "conv1d" => changes.extend([("model.encoder.channels", "[3, 4]"), ("model.encoder.dense", "5")]),
+        "gru" | "lstm" => changes.push(("model.encoder.hidden", "5")),
         _ => {}
+    }
+    if ["gru", "lstm"].contains(&kind(["decoder", ""]).as_str()) {
+        changes.push(("model.decoder.hidden", "6"));
     }
     match table["model"]["kind"].as_str() {
         Some("ladder") => changes.push(("model.levels", "[{ latent = 3, hidden = 5 }, { latent = 2 }]")),
@@ -60,7 +65,11 @@ fn changes(text: &str) -> Vec<(&'static str, &'static str)> {
                 ]),
             }
         }
+        Some("text") => changes.push(("model.width", "6")),
         _ => {}
+    }
+    if text.contains("set = \"prices\"") {
+        changes.push(("data.steps", "16"));
     }
     if kind(["objective", "features"]) == "conv" {
         changes.extend([

@@ -28,9 +28,9 @@ pub use embedding::Embedding;
 pub use init::Start;
 pub use linear::{Linear, MaskedLinear};
 pub use norm::{BatchNorm, GroupNorm, LayerNorm};
-pub use recurrent::{Gru, Lstm, Recurrence};
+pub use recurrent::{Gru, LastState, Lstm, Recurrence};
 pub use residual::Residual;
-pub use shape::{AvgPool, Flatten, Unflatten, Upsample};
+pub use shape::{AvgPool, Flatten, Repeat, Unflatten, Upsample};
 
 /// Whether a layer that behaves differently in training is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

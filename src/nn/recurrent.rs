@@ -97,6 +97,16 @@ impl Module for Lstm {
     }
 }
 
+/// The state of gated recurrent units after the last step, as features: [B, T, D] → [B, R·H].
+#[derive(Clone, Copy, Debug)]
+pub struct LastState(pub Gru);
+
+impl Module for LastState {
+    fn forward(&self, g: &mut Graph, x: Value, _: Mode) -> Result<Value> {
+        Ok(self.0.run(g, x, None, None)?.last)
+    }
+}
+
 /// What both have in common.
 struct Layer {
     cell: Cell,

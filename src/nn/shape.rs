@@ -38,6 +38,23 @@ impl Module for Unflatten {
     }
 }
 
+/// The same vector at each of so many steps: [B, F] → [B, T, F].
+#[derive(Clone, Copy, Debug)]
+pub struct Repeat {
+    /// T.
+    pub steps: usize,
+}
+
+impl Module for Repeat {
+    fn forward(&self, g: &mut Graph, x: Value, _: Mode) -> Result<Value> {
+        let shape = g.shape(x).clone();
+        let batch = shape.dims().first().copied().unwrap_or(1);
+        let width = shape.len() / batch.max(1);
+        let x = g.reshape(x, [batch, 1, width])?;
+        g.expand(x, [batch, self.steps, width])
+    }
+}
+
 /// Nearest-neighbour enlargement by a whole factor.
 #[derive(Clone, Copy, Debug)]
 pub struct Upsample(pub usize);

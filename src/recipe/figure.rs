@@ -6,6 +6,7 @@ use super::data::Parts;
 use super::labels::labelled;
 use super::model::ModelSpec;
 use super::parts::{LikelihoodSpec, SpreadSpec};
+use super::words::unigrams;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::eval::{FactorKind, Factors, auroc, mig, propagated_classes};
@@ -20,7 +21,7 @@ use std::f64::consts::PI;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Metric {
-    /// The bound, nats per example; beside independent numbers fitted to the training set.
+    /// The bound, nats per example; beside independent numbers, or words, fitted to the training set.
     Elbo,
     /// −ln p(x) by importance sampling, nats per example; likewise.
     Nll,
@@ -158,8 +159,13 @@ impl FigureSpec {
     ) -> Result<(f64, &'static str)> {
         let model = &recipe.model;
         Ok(match self.metric {
-            Metric::Elbo => (independent(model.likelihood(), parts)?, "independent numbers"),
-            Metric::Nll => (-independent(model.likelihood(), parts)?, "independent numbers"),
+            Metric::Elbo | Metric::Nll => {
+                let (log_p, against) = match unigrams(parts)? {
+                    Some(log_p) => (log_p, "independent words"),
+                    None => (independent(model.likelihood(), parts)?, "independent numbers"),
+                };
+                (if self.metric == Metric::Elbo { log_p } else { -log_p }, against)
+            }
             Metric::Mse => {
                 let (train, test) = (numbers(&parts.train)?, numbers(&parts.test)?);
                 let mean = column_means(&train, parts.train.len());

@@ -21,7 +21,10 @@ mod pictures;
 mod quantized;
 mod run;
 mod semi;
+mod sequence;
+mod series;
 mod train;
+mod words;
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -39,6 +42,7 @@ pub use parts::{
 pub use quantized::{CodePriorSpec, QuantizedSpec};
 pub use run::{Run, Summary};
 pub use semi::{M1M2Spec, M1Spec, M2Spec};
+pub use sequence::{ReaderSpec, TextSpec, WriterSpec};
 pub use train::{ScheduleSpec, TrainSpec};
 
 /// Name and text of every recipe that is built in, by name.

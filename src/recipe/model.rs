@@ -6,6 +6,7 @@ use super::nets::Net;
 use super::parts::{CorruptionSpec, LikelihoodSpec, ObjectiveSpec, PosteriorSpec, PriorSpec};
 use super::quantized::QuantizedSpec;
 use super::semi::{M1M2Spec, M1Spec, M2Spec};
+use super::sequence::TextSpec;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::vae::{Binarized, Corruption, Model, Vae};
@@ -28,6 +29,8 @@ pub enum ModelSpec {
     /// That on the codes of a [`Vae`].
     #[serde(rename = "m1m2")]
     M1M2(M1M2Spec),
+    /// Sentences, word by word.
+    Text(TextSpec),
 }
 
 /// The parts of a [`Vae`] by name.
@@ -73,6 +76,7 @@ impl ModelSpec {
             Self::M1(spec) => Box::new(spec.build(train)?),
             Self::M2(spec) => Box::new(spec.build(&train.example("x")?, train.classes)?),
             Self::M1M2(spec) => Box::new(spec.build(train)?),
+            Self::Text(spec) => Box::new(spec.build(train)?),
         };
         Ok(binarized(model, binarize))
     }
@@ -131,6 +135,7 @@ impl ModelSpec {
             Self::Quantized(spec) => Some(spec.likelihood),
             Self::M2(spec) => Some(spec.likelihood),
             Self::M1(M1Spec { below, .. }) | Self::M1M2(M1M2Spec { below, .. }) => Some(below.likelihood),
+            Self::Text(_) => None,
         }
     }
 

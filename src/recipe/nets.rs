@@ -1,5 +1,6 @@
 //! Encoders and decoders by name.
 
+use super::series;
 use crate::error::{Error, Result};
 use crate::nn::{
     Activation, BatchNorm, Conv, ConvTranspose, Flatten, GroupNorm, Linear, Residual, Sequential, Start, Unflatten,
@@ -90,6 +91,26 @@ pub enum Net {
         #[serde(default)]
         activation: Act,
     },
+    /// Of series: convolutions of 4 and stride 2 along time, one for each entry, then a dense layer where `dense` is above
+    /// 0.
+    Conv1d {
+        /// Channels of each, from the series on.
+        channels: Vec<usize>,
+        /// After each.
+        #[serde(default)]
+        activation: Act,
+        /// Units of a dense layer between convolutions and codes; 0 for none.
+        #[serde(default)]
+        dense: usize,
+    },
+    /// Of series: gated recurrent units.
+    Gru {
+        /// Numbers of the state.
+        hidden: usize,
+        /// Whether others read and write from the end, too.
+        #[serde(default)]
+        bidirectional: bool,
+    },
 }
 
 fn normed(net: Sequential, norm: NormSpec, channels: usize, i: usize) -> Sequential {
@@ -161,6 +182,10 @@ impl Net {
                 }
                 net = net.then("act", Activation::from(*activation)).then("flatten", Flatten);
             }
+            Self::Conv1d { channels, activation, dense } => {
+                net = series::conv_encoder(shape, channels, *activation, *dense)?;
+            }
+            Self::Gru { hidden, bidirectional } => net = series::gru_encoder(shape, *hidden, *bidirectional)?,
         }
         Ok(net)
     }
@@ -213,6 +238,13 @@ impl Net {
                 }
                 net = net.then("norm", GroupNorm::new(1)).then("act", Activation::from(*activation));
                 net = net.then("out", Conv::new(dims[2], 3).pad(1));
+            }
+            Self::Conv1d { channels, activation, dense } => {
+                let out = dims[dims.len() - 1];
+                net = series::conv_decoder(shape, channels, *activation, *dense, out)?;
+            }
+            Self::Gru { hidden, bidirectional } => {
+                net = series::gru_decoder(shape, *hidden, *bidirectional, dims[dims.len() - 1])?;
             }
         }
         Ok(net)

@@ -1,6 +1,7 @@
 //! The pictures of a run.
 
 use super::Parts;
+use super::words::sentences;
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::eval::{Covariance, GaussianMixture, MixtureFit, Moments, normal_values, traverse, variance_of_means};
@@ -53,7 +54,7 @@ fn shown_samples(test: &Dataset, by_class: bool) -> Result<(Dataset, &'static st
     Ok((like.with_labels(labels, test.classes)?, "samples, a class a row"))
 }
 
-/// What there is to see: of every model the use of its latent, of images what it makes of them.
+/// What there is to see: of every model the use of its latent, of images and sentences what it makes of them.
 pub(super) fn draw(
     evaluator: &mut Evaluator,
     parts: &Parts,
@@ -64,6 +65,9 @@ pub(super) fn draw(
 ) -> Result<()> {
     let test = &parts.test;
     latent(evaluator, test, kl_dims, out)?;
+    if !test.vocabulary.is_empty() {
+        sentences(evaluator, test, seed, &out.join("sentences.txt"))?;
+    }
     let Some(shape) = image(test) else { return Ok(()) };
     reconstructions(evaluator, model, test, shape, out)?;
     let like = test.subset(&(0..64).map(|i| i % test.len()).collect::<Vec<_>>());

@@ -12,6 +12,7 @@ mod posterior;
 mod prior;
 mod quantized;
 mod semi;
+mod sequence;
 pub mod zoo;
 
 use crate::error::{Error, Result};
@@ -34,6 +35,7 @@ pub use posterior::{Delta, DiagonalGaussian, Flowed, Latent, Posterior};
 pub use prior::{ClassPrior, FlowPrior, MixturePrior, Prior, PriorContext, StandardNormal, VampPrior};
 pub use quantized::{CodePrior, Codebook, Quantized, VectorQuantized};
 pub use semi::{Above, Classifier, M2, Stacked};
+pub use sequence::{Elements, Picked, Reader, SequenceVae, Words, Writer};
 
 /// The six parts, and what they may be conditioned on. See the module.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use super::{Loss, Objective, Pass};
 use crate::error::Result;
-use crate::graph::Graph;
+use crate::graph::{Graph, Value};
 use crate::tensor::TensorType;
 
 /// −ELBO with a weight and a floor on the KL: loss = reconstruction + β · Σ_d max(KL_d, free_bits). β is the input `beta`,
@@ -18,14 +18,23 @@ pub struct Elbo {
     pub capacity: Option<f32>,
 }
 
-impl Objective for Elbo {
-    fn loss(&self, g: &mut Graph, pass: &Pass<'_>) -> Result<Loss> {
-        let beta = pass.beta(g)?;
-        let mut kl = pass.kl;
+impl Elbo {
+    /// The loss of a mean `reconstruction`, a KL in parts `kl_each` [B, D] of a model of `latent` dimensions, and β: a
+    /// scalar.
+    pub(crate) fn weigh(
+        &self,
+        g: &mut Graph,
+        reconstruction: Value,
+        kl_each: Value,
+        latent: usize,
+        beta: Value,
+    ) -> Result<Value> {
+        let parts = g.shape(kl_each).last() as f32;
+        let mut kl = g.mean_all(kl_each)?;
+        kl = g.scale(kl, parts)?;
         if self.free_bits > 0.0 {
-            let kl_dims = g.mean(pass.kl_each, &[0])?;
-            let dims_each = pass.context.latent as f32 / g.shape(pass.kl_each).last() as f32;
-            let floor = g.full([], self.free_bits * dims_each)?;
+            let kl_dims = g.mean(kl_each, &[0])?;
+            let floor = g.full([], self.free_bits * latent as f32 / parts)?;
             let floored = g.maximum(kl_dims, floor)?;
             kl = g.sum_all(floored)?;
         }
@@ -36,6 +45,13 @@ impl Objective for Elbo {
             kl = g.scale(off, gamma)?;
         }
         let weighted = g.mul(kl, beta)?;
-        Ok(g.add(pass.reconstruction, weighted)?.into())
+        g.add(reconstruction, weighted)
+    }
+}
+
+impl Objective for Elbo {
+    fn loss(&self, g: &mut Graph, pass: &Pass<'_>) -> Result<Loss> {
+        let beta = pass.beta(g)?;
+        Ok(self.weigh(g, pass.reconstruction, pass.kl_each, pass.context.latent, beta)?.into())
     }
 }
