@@ -66,6 +66,20 @@ fn changes(text: &str) -> Vec<(&'static str, &'static str)> {
             }
         }
         Some("text") => changes.push(("model.width", "6")),
+        Some("multimodal") if text.contains("halves") => changes.extend([
+            ("model.modalities.upper.encoder.hidden", "[9]"),
+            ("model.modalities.upper.encoder.activation", "tanh"),
+            ("model.modalities.lower.encoder.hidden", "[7]"),
+            ("model.modalities.lower.encoder.activation", "tanh"),
+        ]),
+        Some("multimodal") => changes.extend([
+            ("model.modalities.audio.encoder.channels", "[3, 4]"),
+            ("model.modalities.audio.encoder.dense", "5"),
+            ("model.modalities.audio.encoder.activation", "silu"),
+            ("model.modalities.frames.encoder.channels", "[3, 4]"),
+            ("model.modalities.frames.encoder.dense", "5"),
+            ("model.modalities.frames.encoder.activation", "silu"),
+        ]),
         _ => {}
     }
     if text.contains("set = \"prices\"") {

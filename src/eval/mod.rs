@@ -17,6 +17,7 @@ mod path;
 mod propagate;
 mod quality;
 mod ranking;
+mod retrieval;
 
 pub use attribute::{LinearProbe, attribute_vector};
 pub use collapse::{Pressure, Usage, latent_usage};
@@ -30,4 +31,5 @@ pub use neighbours::neighbour_accuracy;
 pub use path::{Path, code_values, interpolate, normal_quantile, normal_values, traverse};
 pub use propagate::propagated_classes;
 pub use quality::{psnr, ssim};
-pub use ranking::{Confusion, Similarity, auroc, average_precision, classification_error, recall_at_k};
+pub use ranking::{Confusion, auroc, average_precision, classification_error};
+pub use retrieval::{Similarity, mutual_evidence, recall_at_k, recall_by};

@@ -1,8 +1,7 @@
-//! How well scores rank and codes find: AUROC, average precision, retrieval; errors of a classifier.
+//! How well scores rank: AUROC, average precision; errors of a classifier.
 
 use super::check;
 use crate::error::{Error, Result};
-use rayon::prelude::*;
 
 /// The area under the receiver operating characteristic: the probability that a random positive scores above a random
 /// negative, ties counted half (Mann & Whitney 1947). `scores` are higher for what should be `positive`; infinities are
@@ -70,54 +69,6 @@ fn thresholds(scores: &[f64], positive: &[bool]) -> Vec<[f64; 2]> {
         [positives as f64, (equal.len() - positives) as f64]
     };
     order.chunk_by(|a, b| a.0 == b.0).map(tally).collect()
-}
-
-/// When two codes are alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Similarity {
-    /// The angle between them is small; a code of zeros is at right angles to all.
-    Cosine,
-    /// Their Euclidean distance is small.
-    Euclidean,
-}
-
-/// Recall@k of retrieval: the share of `queries` [N, L] whose own partner, the code of the same row of `gallery` [N, L], is
-/// among the `k` most alike. Where others tie with the partner, the expectation over the order of those that tie: codes
-/// that are all alike reach chance, k/N, and not more.
-///
-/// # Errors
-/// [`Error::Config`] where the two are not of one shape or `k` is 0, [`Error::NonFinite`] for a code that is not finite.
-pub fn recall_at_k(queries: &[f32], gallery: &[f32], latent: usize, k: usize, by: Similarity) -> Result<f64> {
-    let count = check::rows("queries", queries, latent)?;
-    check::same("queries and gallery", count, check::rows("gallery", gallery, latent)?)?;
-    if k == 0 {
-        return Err(Error::Config("recall@k needs a k of at least 1".into()));
-    }
-    let gallery: Vec<&[f32]> = gallery.chunks_exact(latent).collect();
-    let norms: Vec<f64> = gallery.iter().map(|row| dot(row, row).sqrt()).collect();
-    let likeness = |query: &[f32], i: usize| match by {
-        // The query's own length does not change the order.
-        Similarity::Cosine => dot(query, gallery[i]) / norms[i].max(f64::MIN_POSITIVE),
-        Similarity::Euclidean => {
-            -query.iter().zip(gallery[i]).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum::<f64>()
-        }
-    };
-    let found = |(own, query): (usize, &[f32])| {
-        let partner = likeness(query, own);
-        let (mut better, mut equal) = (0usize, 0usize);
-        for i in 0..count {
-            let other = likeness(query, i);
-            better += usize::from(other > partner);
-            equal += usize::from(other == partner);
-        }
-        k.saturating_sub(better).min(equal) as f64 / equal as f64
-    };
-    let recalls: Vec<f64> = queries.par_chunks_exact(latent).enumerate().map(found).collect();
-    Ok(recalls.iter().sum::<f64>() / count as f64)
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
 }
 
 /// How often each class was taken for which.

@@ -49,6 +49,9 @@ pub struct DataSpec {
     /// often.
     #[serde(default = "labelled_share")]
     pub labelled_share: f64,
+    /// Whether images are two modalities: the columns `upper` and `lower`, a half each, in place of `x`.
+    #[serde(default)]
+    pub halves: bool,
     /// Pixels of a side, where the set can be had in several sizes; 0 for its usual one.
     #[serde(default)]
     pub side: usize,
@@ -118,8 +121,26 @@ impl DataSpec {
             steps: known(self.steps),
             ..Options::default()
         };
-        open(&self.set, folder, &options)
+        let set = open(&self.set, folder, &options)?;
+        if self.halves { halves(set) } else { Ok(set) }
     }
+}
+
+/// Images in bytes cut through the middle of their height, which is even.
+fn halves(set: Dataset) -> Result<Dataset> {
+    let (&[height, width, channels], ArrayData::U8(pixels)) = (set.example("x")?.dims(), &set.column("x")?.data) else {
+        return Err(Error::Config(format!("halves are of images in bytes, not of {}", set.column("x")?.ty())));
+    };
+    let half = height / 2 * width * channels;
+    if height % 2 == 1 || half == 0 {
+        return Err(Error::Config(format!("images of a height of {height} have no equal halves")));
+    }
+    let shape = [set.len(), height / 2, width, channels];
+    let [upper, lower] = [0, 1].map(|k| {
+        let rows = pixels.chunks_exact(half).skip(k).step_by(2).flatten().copied();
+        crate::tensor::Array::u8(shape, rows.collect())
+    });
+    set.without("x").with("upper", upper?)?.with("lower", lower?)
 }
 
 /// `x` in bytes as bits 0 and 255, drawn once.

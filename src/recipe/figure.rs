@@ -2,6 +2,7 @@
 
 use super::Recipe;
 use super::compress::{psnr_at, smaller_images};
+use super::crossmodal::{GALLERY, retrieval};
 use super::data::Parts;
 use super::labels::labelled;
 use super::model::ModelSpec;
@@ -41,6 +42,8 @@ pub enum Metric {
     /// The same with the class that the labels there are spread to over the nearest of the training codes, μ (which stands
     /// for the transductive SVM of Kingma 2014); beside the same.
     PropagatedError,
+    /// Recall@1 among 100: how often the other modality's example is found by what one modality says; beside chance.
+    Retrieval,
 }
 
 impl Metric {
@@ -60,6 +63,7 @@ impl Metric {
             Self::Auroc => "auroc",
             Self::ClassificationError => "classification-error",
             Self::PropagatedError => "propagated-error",
+            Self::Retrieval => "retrieval",
         }
     }
 }
@@ -142,6 +146,7 @@ impl FigureSpec {
             }
             Metric::ClassificationError => classification_error(model, evaluator, test)?,
             Metric::PropagatedError => propagated_error(evaluator, parts)?,
+            Metric::Retrieval => retrieval(model, evaluator, test)?,
         })
     }
 
@@ -193,6 +198,7 @@ impl FigureSpec {
                     classification_error(plain.as_ref(), train(plain.as_ref(), &own)?.evaluator(), &parts.test)?;
                 (error, "a classifier of the same size on the labels alone")
             }
+            Metric::Retrieval => (1.0 / parts.test.len().clamp(1, GALLERY) as f64, "chance"),
         })
     }
 }

@@ -10,11 +10,13 @@
 //! ```
 
 mod compress;
+mod crossmodal;
 mod data;
 mod figure;
 mod labels;
 mod ladder;
 mod model;
+mod multimodal;
 mod nets;
 mod parts;
 mod pictures;
@@ -35,6 +37,7 @@ pub use data::{Binarize, DataSpec, Parts};
 pub use figure::{Figure, FigureSpec, Metric};
 pub use ladder::{LadderSpec, LevelSpec};
 pub use model::{ModelSpec, VaeSpec};
+pub use multimodal::{AlignmentSpec, JointSpec, ModalitySpec, MultimodalSpec};
 pub use nets::{Act, Net, NormSpec};
 pub use parts::{
     CorruptionSpec, FlowSpec, LikelihoodSpec, ObjectiveSpec, PosteriorSpec, PriorSpec, SpreadSpec, SpreadWord,

@@ -2,6 +2,7 @@
 
 use super::data::Binarize;
 use super::ladder::LadderSpec;
+use super::multimodal::MultimodalSpec;
 use super::nets::Net;
 use super::parts::{CorruptionSpec, LikelihoodSpec, ObjectiveSpec, PosteriorSpec, PriorSpec};
 use super::quantized::QuantizedSpec;
@@ -31,6 +32,8 @@ pub enum ModelSpec {
     M1M2(M1M2Spec),
     /// Sentences, word by word.
     Text(TextSpec),
+    /// Several modalities with one code.
+    Multimodal(MultimodalSpec),
 }
 
 /// The parts of a [`Vae`] by name.
@@ -77,6 +80,7 @@ impl ModelSpec {
             Self::M2(spec) => Box::new(spec.build(&train.example("x")?, train.classes)?),
             Self::M1M2(spec) => Box::new(spec.build(train)?),
             Self::Text(spec) => Box::new(spec.build(train)?),
+            Self::Multimodal(spec) => Box::new(spec.build(train)?),
         };
         Ok(binarized(model, binarize))
     }
@@ -136,6 +140,7 @@ impl ModelSpec {
             Self::M2(spec) => Some(spec.likelihood),
             Self::M1(M1Spec { below, .. }) | Self::M1M2(M1M2Spec { below, .. }) => Some(below.likelihood),
             Self::Text(_) => None,
+            Self::Multimodal(_) => None,
         }
     }
 

@@ -4,7 +4,7 @@
 //! `summary.json`.
 
 use super::figure::Figure;
-use super::{Parts, Recipe, pictures};
+use super::{Parts, Recipe, crossmodal, pictures};
 use crate::data::Dataset;
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -23,7 +23,7 @@ pub struct Summary {
     pub about: String,
     /// Where the examples come from.
     pub data: String,
-    /// The shape of an example.
+    /// The shape of an example; empty where it is several modalities.
     pub example: Vec<usize>,
     /// What it ran on.
     pub device: String,
@@ -147,7 +147,7 @@ impl Run {
         let summary = Summary {
             about: self.recipe.about.clone(),
             data: self.origin.clone(),
-            example: test.example("x")?.dims().to_vec(),
+            example: test.example("x").map_or_else(|_| vec![], |shape| shape.dims().to_vec()),
             device: self.device.to_string(),
             steps: config.steps,
             seconds,
@@ -160,6 +160,7 @@ impl Run {
             warning: usage,
         };
         pictures::draw(evaluator, &self.parts, self.model.as_ref(), &bound.kl_dims, config.seed, out)?;
+        crossmodal::pictures(self.model.as_ref(), evaluator, &self.parts.test, out)?;
         let file = out.join("summary.json");
         let text = serde_json::to_string_pretty(&summary).map_err(|e| Error::file(&file, e))?;
         fs::write(&file, text + "\n").map_err(|e| Error::file(&file, e))?;

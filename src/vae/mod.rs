@@ -7,6 +7,7 @@ mod corruption;
 mod ladder;
 mod likelihood;
 mod model;
+mod multimodal;
 pub mod objective;
 mod posterior;
 mod prior;
@@ -30,6 +31,7 @@ pub use likelihood::{
     NegativeBinomialCounts, PoissonCounts, Spread,
 };
 pub use model::{Discrete, Model, Player, Terms};
+pub use multimodal::{Alignment, Joint, Modality, Multimodal, product_of_experts, shared_information};
 pub use objective::{Elbo, Objective, Pass};
 pub use posterior::{Delta, DiagonalGaussian, Flowed, Latent, Posterior};
 pub use prior::{ClassPrior, FlowPrior, MixturePrior, Prior, PriorContext, StandardNormal, VampPrior};

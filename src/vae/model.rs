@@ -25,6 +25,12 @@ pub trait Model: Debug + Send + Sync {
     /// A code for each example of `batch` from the prior, [B, L]. Of the batch it reads what the model is conditioned on.
     fn sample(&self, g: &mut Graph, batch: &Batch) -> Result<Value>;
 
+    /// The columns of the modalities that the model has beside each other, in the order in which [`Model::decode`] yields them
+    /// side by side; empty for a model of one.
+    fn modalities(&self) -> Vec<&str> {
+        vec![]
+    }
+
     /// Importance weights ln p(x, z) − ln q(z|x), nats, of `samples` codes for each example, [samples, B]: the logarithm of
     /// their mean estimates ln p(x) from below (Burda 2015, arXiv 1509.00519, equation 8).
     ///

@@ -66,7 +66,8 @@ impl DiagonalGaussian {
 }
 
 impl DiagonalGaussian {
-    fn normal(&self, g: &mut Graph, features: Value) -> Result<Normal> {
+    /// The two heads on `features` [B, F].
+    pub(super) fn normal(&self, g: &mut Graph, features: Value) -> Result<Normal> {
         let head = |g: &mut Graph, name: &str| {
             g.scoped(name, |g| Linear::new(self.latent).start(Start::Xavier).forward(g, features, Mode::Train))
         };
