@@ -66,6 +66,12 @@ fn windows_of_a_series() {
     let count = |split| set.indices(split).len();
     assert_eq!([Split::Train, Split::Valid, Split::Test].map(count), [15, 1, 1]);
     assert_eq!(load_csv(&path, 2, 1, Some(5)).unwrap().len(), 5);
+    // Scaled by the training windows alone.
+    let train = set.part(Split::Train);
+    let close: Vec<f32> = train.floats("x").unwrap().iter().step_by(2).copied().collect();
+    let mean = close.iter().sum::<f32>() / close.len() as f32;
+    let variance = close.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / close.len() as f32;
+    assert!(mean.abs() < 1e-5 && (variance - 1.0).abs() < 1e-4, "{mean}, {variance}");
     // Other marks, no header, and a folder of two series.
     for mark in [";", "\t", " "] {
         folder.write("more/b.csv", rows.lines().map(|l| l[11..].replace(',', mark) + "\r\n").collect::<String>());

@@ -26,6 +26,7 @@ mod semi;
 mod sequence;
 mod series;
 mod train;
+mod vae;
 mod words;
 
 use crate::error::{Error, Result};
@@ -36,7 +37,7 @@ pub use compress::Codec;
 pub use data::{Binarize, DataSpec, Parts};
 pub use figure::{Figure, FigureSpec, Metric};
 pub use ladder::{LadderSpec, LevelSpec};
-pub use model::{ModelSpec, VaeSpec};
+pub use model::ModelSpec;
 pub use multimodal::{AlignmentSpec, JointSpec, ModalitySpec, MultimodalSpec};
 pub use nets::{Act, Net, NormSpec};
 pub use parts::{
@@ -47,6 +48,7 @@ pub use run::{Run, Summary};
 pub use semi::{M1M2Spec, M1Spec, M2Spec};
 pub use sequence::{ReaderSpec, TextSpec, WriterSpec};
 pub use train::{ScheduleSpec, TrainSpec};
+pub use vae::VaeSpec;
 
 /// Name and text of every recipe that is built in, by name.
 pub const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/recipes.rs"));

@@ -3,14 +3,14 @@
 use super::data::Binarize;
 use super::ladder::LadderSpec;
 use super::multimodal::MultimodalSpec;
-use super::nets::Net;
-use super::parts::{CorruptionSpec, LikelihoodSpec, ObjectiveSpec, PosteriorSpec, PriorSpec};
+use super::parts::LikelihoodSpec;
 use super::quantized::QuantizedSpec;
 use super::semi::{M1M2Spec, M1Spec, M2Spec};
 use super::sequence::TextSpec;
+use super::vae::VaeSpec;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::vae::{Binarized, Corruption, Model, Vae};
+use crate::vae::{Binarized, Corruption, Model};
 use serde::{Deserialize, Serialize};
 
 /// A model by name.
@@ -34,36 +34,6 @@ pub enum ModelSpec {
     Text(TextSpec),
     /// Several modalities with one code.
     Multimodal(MultimodalSpec),
-}
-
-/// The parts of a [`Vae`] by name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VaeSpec {
-    /// Latent dimensions.
-    pub latent: usize,
-    /// From x to features.
-    pub encoder: Net,
-    /// From z to x; the encoder's mirror where it is absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decoder: Option<Net>,
-    /// p(x|z).
-    pub likelihood: LikelihoodSpec,
-    /// q(z|x).
-    #[serde(default)]
-    pub posterior: PosteriorSpec,
-    /// p(z).
-    #[serde(default)]
-    pub prior: PriorSpec,
-    /// What is minimised.
-    #[serde(default)]
-    pub objective: ObjectiveSpec,
-    /// Whether the model is given the class of each example.
-    #[serde(default)]
-    pub conditional: bool,
-    /// Noise on inputs in training.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub corruption: Option<CorruptionSpec>,
 }
 
 impl ModelSpec {
@@ -104,29 +74,6 @@ fn binarized(model: Box<dyn Model>, binarize: Binarize) -> Box<dyn Model> {
     match binarize {
         Binarize::Dynamic => Box::new(Binarized { inner: model }),
         _ => model,
-    }
-}
-
-impl VaeSpec {
-    pub(super) fn build(&self, train: &Dataset) -> Result<Vae> {
-        let shape = train.example("x")?;
-        let likelihood = self.likelihood.build();
-        let decoder = self.decoder.as_ref().unwrap_or(&self.encoder).decoder(&shape, likelihood.width())?;
-        let classes = match (self.conditional, train.classes) {
-            (false, _) => None,
-            (true, 0) => return Err(Error::Config("a conditional model needs data with labels".into())),
-            (true, classes) => Some(classes),
-        };
-        Ok(Vae {
-            encoder: Box::new(self.encoder.encoder(&shape)?),
-            posterior: self.posterior.build(self.latent),
-            prior: self.prior.build(),
-            decoder: Box::new(decoder),
-            likelihood,
-            objective: self.objective.build(train.len(), &shape)?,
-            classes,
-            corruption: self.corruption.map(Into::into),
-        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! Semi-supervised models by name.
 
-use super::model::VaeSpec;
 use super::nets::Net;
 use super::parts::{LikelihoodSpec, ObjectiveSpec, PosteriorSpec, PriorSpec};
+use super::vae::VaeSpec;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::nn::{Linear, Sequential};

@@ -1,6 +1,6 @@
 //! Pixels drawn as bits.
 
-use super::{Batch, Discrete, Model, Terms, noise_state};
+use super::{Batch, Discrete, Model, Terms};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use crate::nn::Mode;
@@ -16,7 +16,7 @@ pub struct Binarized {
 impl Binarized {
     fn drawn(&self, g: &mut Graph, batch: &Batch) -> Result<Batch> {
         let x = batch.get(g, "x")?;
-        let rng = noise_state(g)?;
+        let rng = g.noise_state()?;
         let uniform = g.uniform(rng, g.shape(x).clone())?;
         let one = g.full([], 1.0)?;
         // 1 − [u ≥ x]: a pixel of 0 is never drawn, a pixel of 1 always, for u is in [0, 1).

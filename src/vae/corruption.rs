@@ -1,6 +1,5 @@
 //! Noise on the inputs of denoising models.
 
-use super::noise_state;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 
@@ -37,7 +36,7 @@ impl Corruption {
         if !legal {
             return Err(Error::Config(format!("{self:?}: {amount} is out of range")));
         }
-        let (rng, shape) = (noise_state(g)?, g.shape(x).clone());
+        let (rng, shape) = (g.noise_state()?, g.shape(x).clone());
         match self {
             Self::Gaussian(sigma) => {
                 let noise = g.normal(rng, shape)?;

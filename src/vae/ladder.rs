@@ -1,6 +1,6 @@
 //! A hierarchy of latent levels, inferred from the top down.
 
-use super::{Batch, Latent, Likelihood, Model, Terms, noise_state};
+use super::{Batch, Latent, Likelihood, Model, Terms};
 use crate::dist::Normal;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
@@ -176,7 +176,7 @@ fn step(
     let (posterior, z) = match *pick {
         Pick::Given(codes) => (None, codes[l]),
         Pick::Prior => {
-            let rng = noise_state(g)?;
+            let rng = g.noise_state()?;
             (None, prior.rsample(g, rng)?)
         }
         Pick::Posterior { features, sampled } => {
@@ -186,7 +186,7 @@ fn step(
             };
             let change = g.scoped("posterior", |g| gaussian(g, seen, latent, LOG_CHANGE))?;
             let q = Normal { mu: g.add(prior.mu, change.mu)?, logvar: g.add(prior.logvar, change.logvar)? };
-            let rng = noise_state(g)?;
+            let rng = g.noise_state()?;
             (Some(q), if sampled { q.rsample(g, rng)? } else { q.mu })
         }
     };

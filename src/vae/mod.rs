@@ -19,7 +19,7 @@ pub mod zoo;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::nn::{Mode, Module};
-use crate::tensor::{DType, Shape, TensorType};
+use crate::tensor::{DType, Shape};
 
 pub use batch::Batch;
 pub(crate) use batch::leaf;
@@ -183,7 +183,7 @@ impl Vae {
     ///
     /// Inputs it declares: `rng`, as [`Model::terms`].
     pub fn sample_prior(&self, g: &mut Graph, count: usize, data: &Shape) -> Result<Value> {
-        let rng = noise_state(g)?;
+        let rng = g.noise_state()?;
         self.with_context(data.clone(), None, |context| self.prior.sample(g, rng, count, context))
     }
 
@@ -256,7 +256,7 @@ impl Model for Vae {
     }
 
     fn sample(&self, g: &mut Graph, batch: &Batch) -> Result<Value> {
-        let (rng, label) = (noise_state(g)?, self.label(g, batch)?);
+        let (rng, label) = (g.noise_state()?, self.label(g, batch)?);
         let data = batch.example("x")?;
         self.with_context(data, label, |context| self.prior.sample(g, rng, batch.size(), context))
     }
@@ -265,9 +265,4 @@ impl Model for Vae {
         let forward = self.forward(g, batch, samples, Mode::Eval)?;
         self.weigh(g, &forward, batch, samples)
     }
-}
-
-/// The graph's noise state: `U32` \[4\] = (seed, step), each low word first.
-pub(crate) fn noise_state(g: &mut Graph) -> Result<Value> {
-    g.input("rng", TensorType::u32([4]))
 }

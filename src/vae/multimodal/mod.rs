@@ -5,7 +5,7 @@ mod experts;
 mod subsets;
 
 use super::likelihood::Likelihood;
-use super::{Batch, DiagonalGaussian, Latent, Model, Posterior, Terms, noise_state};
+use super::{Batch, DiagonalGaussian, Latent, Model, Posterior, Terms};
 use crate::dist::Normal;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
@@ -134,7 +134,7 @@ impl Multimodal {
             _ => subsets::draw(g, &parts, &weights, &present)?,
         };
         let q = product_of_experts(g, &experts, &seen)?;
-        let rng = noise_state(g)?;
+        let rng = g.noise_state()?;
         let z = q.rsample(g, rng)?;
         let latent = match self.joint {
             Joint::Product => Latent { z, mu: q.mu, q: Some(q), log_q_flowed: None },
@@ -273,7 +273,7 @@ impl Model for Multimodal {
     }
 
     fn sample(&self, g: &mut Graph, batch: &Batch) -> Result<Value> {
-        let rng = noise_state(g)?;
+        let rng = g.noise_state()?;
         g.normal(rng, [batch.size(), self.latent()])
     }
 

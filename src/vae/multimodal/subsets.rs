@@ -4,7 +4,6 @@ use super::{Joint, product_of_experts};
 use crate::dist::Normal;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::vae::noise_state;
 
 /// A set of modalities, by index.
 pub type Subset = Vec<usize>;
@@ -48,7 +47,7 @@ fn total(g: &mut Graph, values: &[Value]) -> Result<Value> {
 /// One subset for each example with probabilities in proportion to `weights`, as a mask of what it has of each modality,
 /// [n, 1].
 pub fn draw(g: &mut Graph, parts: &[Subset], weights: &[Value], present: &[Value]) -> Result<Vec<Value>> {
-    let (rng, shape) = (noise_state(g)?, g.shape(weights[0]).clone());
+    let (rng, shape) = (g.noise_state()?, g.shape(weights[0]).clone());
     let u = g.uniform(rng, shape.clone())?;
     let sum = total(g, weights)?;
     let u = g.mul(u, sum)?;

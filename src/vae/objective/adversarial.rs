@@ -4,7 +4,7 @@ use super::{Loss, Objective, Pass};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::nn::{Activation, Linear, Mode, Module};
-use crate::vae::{Player, noise_state};
+use crate::vae::Player;
 
 /// Where discriminators keep their parameters.
 const SCOPE: &str = "discriminator";
@@ -61,7 +61,7 @@ pub struct Adversarial {
 
 impl Objective for Adversarial {
     fn loss(&self, g: &mut Graph, pass: &Pass<'_>) -> Result<Loss> {
-        let (rng, rows) = (noise_state(g)?, g.shape(pass.latent.z).dims()[0]);
+        let (rng, rows) = (g.noise_state()?, g.shape(pass.latent.z).dims()[0]);
         let prior = pass.model.prior.sample(g, rng, rows, pass.context)?;
         let prior = g.detach(prior)?;
         let held = g.detach(pass.latent.z)?;
@@ -152,7 +152,7 @@ impl VaeGan {
 impl Objective for VaeGan {
     fn loss(&self, g: &mut Graph, pass: &Pass<'_>) -> Result<Loss> {
         let mean = |g: &mut Graph, decoded: Value| g.scoped("objective", |g| pass.model.likelihood.mean(g, decoded));
-        let (rng, rows) = (noise_state(g)?, g.shape(pass.latent.z).dims()[0]);
+        let (rng, rows) = (g.noise_state()?, g.shape(pass.latent.z).dims()[0]);
         let drawn = pass.model.prior.sample(g, rng, rows, pass.context)?;
         let drawn = pass.model.decode_raw(g, drawn, pass.batch, pass.mode)?;
         let (drawn, rebuilt) = (mean(g, drawn)?, mean(g, pass.decoded)?);

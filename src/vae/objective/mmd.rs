@@ -3,7 +3,6 @@
 use super::{Loss, Objective, Pass};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::vae::noise_state;
 
 /// A kernel on codes of L dimensions.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,7 +96,7 @@ pub struct InfoVae {
 
 impl Objective for InfoVae {
     fn loss(&self, g: &mut Graph, pass: &Pass<'_>) -> Result<Loss> {
-        let rng = noise_state(g)?;
+        let rng = g.noise_state()?;
         let rows = g.shape(pass.latent.z).dims()[0];
         let prior = pass.model.prior.sample(g, rng, rows, pass.context)?;
         let mmd = self.kernel.mmd(g, pass.latent.z, prior)?;

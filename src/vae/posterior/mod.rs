@@ -2,7 +2,6 @@
 
 mod flowed;
 
-use super::noise_state;
 use crate::dist::Normal;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
@@ -82,7 +81,7 @@ impl Posterior for DiagonalGaussian {
     fn infer(&self, g: &mut Graph, features: Value, samples: usize) -> Result<Latent> {
         let q = self.normal(g, features)?;
         let q = Normal { mu: g.tile(q.mu, samples)?, logvar: g.tile(q.logvar, samples)? };
-        let rng = noise_state(g)?;
+        let rng = g.noise_state()?;
         Ok(Latent { z: q.rsample(g, rng)?, mu: q.mu, q: Some(q), log_q_flowed: None })
     }
     fn distribution(&self, g: &mut Graph, features: Value) -> Result<Option<Normal>> {

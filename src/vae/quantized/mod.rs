@@ -3,7 +3,7 @@
 mod codebook;
 mod prior;
 
-use super::{Batch, Discrete, Latent, Likelihood, Model, Terms, noise_state};
+use super::{Batch, Discrete, Latent, Likelihood, Model, Terms};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Init, Value};
 use crate::nn::{Conv, Mode, Module};
@@ -105,7 +105,7 @@ impl VectorQuantized {
     /// Moves table and usage towards a batch.
     fn follow(&self, g: &mut Graph, found: &Quantized) -> Result<()> {
         let (places, codes) = (self.places(), self.codebook.codes);
-        let rng = noise_state(g)?;
+        let rng = g.noise_state()?;
         let (z, usage) = (g.detach(found.z)?, self.usage(g)?);
         let shares = g.one_hot(found.index, codes)?;
         let shares = g.reshape(shares, [g.shape(z).dims()[0] / places, places, codes])?;
@@ -183,7 +183,7 @@ impl Model for VectorQuantized {
     }
 
     fn sample(&self, g: &mut Graph, batch: &Batch) -> Result<Value> {
-        let rng = noise_state(g)?;
+        let rng = g.noise_state()?;
         if let Some(prior) = self.prior {
             let size = (self.places(), self.codebook.codes);
             let drawn = g.scoped("prior", |g| prior.sample(g, rng, batch.size(), size))?;

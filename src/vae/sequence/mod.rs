@@ -5,7 +5,7 @@ mod reader;
 mod text;
 mod writer;
 
-use super::{Batch, Elbo, Latent, Model, Posterior, Prior, PriorContext, StandardNormal, Terms, noise_state};
+use super::{Batch, Elbo, Latent, Model, Posterior, Prior, PriorContext, StandardNormal, Terms};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::nn::{Linear, Mode, Module};
@@ -142,7 +142,7 @@ impl SequenceVae {
         if steps == 1 {
             return Ok(x);
         }
-        let rng = noise_state(g)?;
+        let rng = g.noise_state()?;
         let kept = g.bernoulli(rng, [batch, steps - 1, 1], 1.0 - self.dropout)?;
         let first = g.full([batch, 1, 1], 1.0)?;
         let kept = g.concat(&[first, kept], 1)?;
@@ -176,7 +176,7 @@ impl SequenceVae {
         let (rows, given) = (g.shape(z).dims()[0], self.elements.given());
         let steps = example.dims().first().copied().unwrap_or(1);
         let most = steps - usize::from(given.is_some());
-        let noise = if drawn { Some(noise_state(g)?) } else { None };
+        let noise = if drawn { Some(g.noise_state()?) } else { None };
         g.scoped("decoder", |g| {
             let mut all = given.map(|given| g.full([rows, 1], given)).transpose()?.into_iter().collect::<Vec<_>>();
             let (mut pen, first) = (self.writer.pen(g, z)?, self.elements.first(g)?);
@@ -248,7 +248,7 @@ impl Model for SequenceVae {
     }
 
     fn sample(&self, g: &mut Graph, batch: &Batch) -> Result<Value> {
-        let rng = noise_state(g)?;
+        let rng = g.noise_state()?;
         self.with_context(batch.example("x")?, |context| self.prior.sample(g, rng, batch.size(), context))
     }
 
