@@ -23,11 +23,11 @@ pub enum ModelSpec {
     Ladder(LadderSpec),
     /// Codes from a table of vectors.
     Quantized(QuantizedSpec),
-    /// A classifier of the codes of a [`Vae`].
+    /// A classifier of the codes of a VAE.
     M1(M1Spec),
     /// The class as a latent variable that is sometimes seen.
     M2(M2Spec),
-    /// That on the codes of a [`Vae`].
+    /// That on the codes of a VAE.
     #[serde(rename = "m1m2")]
     M1M2(M1M2Spec),
     /// Sentences, word by word.
