@@ -83,3 +83,9 @@ impl Error {
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The one of `names` most like `wrong`: what a message asks about.
+pub(crate) fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let wrong = wrong.to_lowercase();
+    names.min_by_key(|name| strsim::damerau_levenshtein(&wrong, name))
+}

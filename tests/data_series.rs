@@ -1,7 +1,7 @@
 //! Files of series, text and sound; and the one door to all data.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use wavae::Error;
 use wavae::data::audio::{LogMel, MelOptions};
 use wavae::data::{
@@ -9,41 +9,10 @@ use wavae::data::{
     synthetic_digits, synthetic_faces, write_celeba, write_idx,
 };
 
-/// A folder of one test's own, empty at first and removed at the end.
-struct Folder(PathBuf);
+#[path = "common/files.rs"]
+mod files;
 
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("wavae-series-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.0.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// That this is a `File` error which names `file` and says `expected`.
-fn refused<T: std::fmt::Debug>(result: Result<T, Error>, file: &str, expected: &str) {
-    match result {
-        Err(Error::File { path, message }) => {
-            assert!(path.ends_with(file), "{} instead of {file}: {message}", path.display());
-            assert!(message.contains(expected), "{message:?} should say {expected:?}");
-        }
-        other => panic!("a File error for {file} that says {expected:?}, not {other:?}"),
-    }
-}
+use files::{Folder, refused};
 
 #[test]
 fn windows_of_a_series() {

@@ -129,6 +129,20 @@ fn recipes_resolve_to_text_that_reads_the_same() {
     }
 }
 
+/// Bits that are drawn once are bits, the same in every run, and only of bytes.
+#[test]
+fn fixed_bits_are_drawn_once() {
+    let open = |name, set| {
+        let small = [("data.train", "30"), ("data.valid", "3"), ("data.test", "3"), ("data.set", set)];
+        Recipe::named(name, &[&small[..], &[("data.binarize", "fixed")]].concat()).unwrap().data.open(None)
+    };
+    let digits = open("vae-digits", "digits").unwrap();
+    let ArrayData::U8(bits) = &digits.train.column("x").unwrap().data else { panic!("no bytes") };
+    assert!(bits.contains(&255) && bits.iter().all(|&bit| bit == 0 || bit == 255));
+    assert!(open("vae-digits", "digits").unwrap() == digits);
+    assert!(open("vae-digits", "prices").unwrap_err().to_string().contains("images in bytes"));
+}
+
 /// A column as a batch has it: bytes in [0, 1].
 fn as_read(array: &Array) -> Array {
     match &array.data {

@@ -2,7 +2,7 @@
 
 use super::formats::{hold_out, spread};
 use super::*;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use std::path::Path;
 
 /// The sets that are drawn when no path is given. With one, the files of their kind are read: IDX, CelebA's folder, dSprites'
@@ -143,8 +143,7 @@ fn read(name: &str, path: &Path, options: &Options) -> Result<Dataset> {
 
 fn unknown(name: &str) -> Error {
     let known = || SETS.iter().chain(&FORMATS);
-    let distance = |other: &str| strsim::damerau_levenshtein(&name.to_lowercase(), other);
-    let nearest = known().min_by_key(|other| distance(other)).copied().unwrap_or_default();
+    let nearest = nearest(name, known().copied()).unwrap_or_default();
     let all = known().copied().collect::<Vec<_>>().join(", ");
     Error::Name(format!("no data set or format is called {name}; did you mean {nearest}? There are {all}"))
 }

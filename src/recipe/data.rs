@@ -1,11 +1,9 @@
 //! The examples of a recipe.
 
 use super::labels;
-use crate::data::{Dataset, Options, Split, open};
+use crate::data::{Dataset, Options, Split, binarize, open};
 use crate::error::{Error, Result};
-use crate::rng::Philox;
-use crate::tensor::ArrayData;
-use rand::RngExt;
+use crate::tensor::{ArrayData, DType};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -143,14 +141,10 @@ fn halves(set: Dataset) -> Result<Dataset> {
     set.without("x").with("upper", upper?)?.with("lower", lower?)
 }
 
-/// `x` in bytes as bits 0 and 255, drawn once.
+/// The set with `x` as bits, drawn once.
 fn bits(set: Dataset, seed: u64) -> Result<Dataset> {
-    let x = set.column("x")?;
-    let ArrayData::U8(pixels) = &x.data else {
-        return Err(Error::Config(format!("bits are drawn for images in bytes, not for {}", x.ty())));
-    };
-    let mut rng = Philox::new(seed, 0xb175);
-    let drawn = pixels.iter().map(|&p| if rng.random::<f32>() * 255.0 < f32::from(p) { 255 } else { 0 }).collect();
-    let x = crate::tensor::Array::u8(x.shape.clone(), drawn)?;
-    set.with("x", x)
+    match set.column("x")?.ty() {
+        ty if ty.dtype == DType::U8 => Ok(binarize(&set, seed)),
+        ty => Err(Error::Config(format!("bits are drawn for images in bytes, not for {ty}"))),
+    }
 }

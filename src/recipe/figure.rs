@@ -47,10 +47,6 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// Whether more is better.
-    pub fn rises(self) -> bool {
-        !matches!(self, Self::Nll | Self::Mse | Self::DenoisedMse | Self::ClassificationError | Self::PropagatedError)
-    }
     /// Its name in recipes.
     pub fn name(self) -> &'static str {
         match self {

@@ -29,7 +29,7 @@ mod train;
 mod vae;
 mod words;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -130,10 +130,4 @@ fn with_hint(message: &str) -> String {
     let unknown = message.starts_with("unknown");
     let hint = quoted.next().filter(|_| unknown).and_then(|wrong| nearest(wrong, quoted));
     hint.map_or_else(|| message.to_string(), |near| format!("{message}; did you mean {near}?"))
-}
-
-/// The name most like `wrong`.
-pub(crate) fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let likeness = |name: &str| strsim::jaro_winkler(wrong, name);
-    names.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
 }
