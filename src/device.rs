@@ -177,7 +177,7 @@ impl Store {
         match &self.inner {
             StoreInner::Gpu(store) => store.allocated_bytes(),
             StoreInner::Cpu(_) => {
-                let arenas: u64 = self.layout.shards.iter().map(|&n| n as u64 * 16).sum();
+                let arenas: u64 = self.layout.shards.iter().map(|shard| shard.len as u64 * 16).sum();
                 arenas + self.layout.states.iter().map(|(_, ty)| ty.bytes() as u64).sum::<u64>()
             }
         }

@@ -6,7 +6,7 @@ use wavae::gpu::device::{Kind, adapters};
 use wavae::gpu::select::{Environment, INSTALL_SOFTWARE, Power, choose};
 use wavae::gpu::{DeviceInfo, Gpu, GpuExecutable, GpuStore, LimitsChoice, Request};
 use wavae::lower::program::{
-    Arena, BufferKey, Dispatch, Group, InputSlot, Output, ParamRange, Place, Program, StoreLayout,
+    Arena, BufferKey, Dispatch, Group, InputSlot, Output, ParamRange, Place, Program, Shard, StoreLayout,
 };
 use wavae::lower::shader::Shader;
 use wavae::tensor::TensorType;
@@ -195,11 +195,15 @@ fn profile_times_every_dispatch_that_runs() {
     assert_eq!(floats(&exec.read(&exec.program().outputs[0].place.clone()).unwrap()), expected(5.0));
 }
 
+fn shards(lens: &[usize]) -> Vec<Shard> {
+    lens.iter().map(|&len| Shard { len, group: 0 }).collect()
+}
+
 fn layout() -> StoreLayout {
     let range = |name: &str, shard, offset| ParamRange { name: name.into(), ty: TensorType::f32([N]), shard, offset };
     StoreLayout {
         params: vec![range("w", 0, 0), range("v", 0, 1024), range("u", 1, 0)],
-        shards: vec![2048, 1024],
+        shards: shards(&[2048, 1024]),
         states: vec![("images".into(), TensorType::u8([7])), ("mean".into(), TensorType::f32([3]))],
     }
 }
@@ -257,7 +261,7 @@ fn large_transfers_arrive_whole() {
     let gpu = gpu();
     let len = 9 << 20; // 36 MiB of f32: three pieces, the last one short
     let values: Vec<u8> = (0..4 * len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    let layout = StoreLayout { shards: vec![len], ..Default::default() };
+    let layout = StoreLayout { shards: shards(&[len]), ..Default::default() };
     let store = GpuStore::new(&gpu, &layout);
     let whole = place(BufferKey::Arena(Arena::Params, 0), 0, values.len() as u64);
     store.write(&whole, &values).unwrap();
@@ -267,7 +271,7 @@ fn large_transfers_arrive_whole() {
 #[test]
 fn memory_beyond_a_limit_is_a_typed_error_that_names_the_buffer() {
     let gpu = open(LimitsChoice::Default);
-    let layout = StoreLayout { shards: vec![1 << 40], ..Default::default() };
+    let layout = StoreLayout { shards: shards(&[1 << 40]), ..Default::default() };
     match GpuStore::new(&gpu, &layout).ensure(Arena::Grads) {
         Err(Error::OutOfMemory { what, bytes, detail }) => {
             assert_eq!((what.as_str(), bytes), ("arena Grads, shard 0", 4 << 40));

@@ -225,7 +225,7 @@ fn training_steps_are_few_dispatches() {
             g.store_grad(param, grad).unwrap();
         }
         let layout = g.layout();
-        let squares = Optimizer::Adam(Adam::default()).update(&mut g, &layout).unwrap();
+        let squares = Optimizer::Adam(Adam::default()).update(&mut g, &layout, 0).unwrap();
         let roots = [terms.loss, terms.elbo, terms.reconstruction, terms.kl, squares];
         let report = lower(&g, &roots, &g.layout(), &Options::new(gpu.caps())).unwrap().report;
         assert!(report.dispatches < most, "{}: one more gathers the batch, {most} are the goal", report);

@@ -62,14 +62,14 @@ fn adam_is_pytorchs() {
         [0.7772424237172317, -2.0218313794958225],
     ];
     let adam = Adam::default();
-    near(&train(&GRADS, |g, layout, h| g.adam(adam, layout, h), |t| adam.hyper(0.1, t, 0.0)), &expected);
+    near(&train(&GRADS, |g, layout, h| g.adam(adam, layout, 0, h), |t| adam.hyper(0.1, t, 0.0)), &expected);
     let expected = [
         [0.890000002, -1.880000004],
         [0.8299973956793238, -1.9297951317180213],
         [0.7500424497404384, -1.9637334281386427],
     ];
     let adam = Adam { weight_decay: 0.1, ..adam };
-    near(&train(&GRADS, |g, layout, h| g.adam(adam, layout, h), |t| adam.hyper(0.1, t, 0.0)), &expected);
+    near(&train(&GRADS, |g, layout, h| g.adam(adam, layout, 0, h), |t| adam.hyper(0.1, t, 0.0)), &expected);
 }
 
 /// Three steps of torch.optim.SGD (lr 0.1, momentum 0.9, weight decay 0.1), with and without Nesterov's look ahead.
@@ -78,7 +78,7 @@ fn sgd_is_pytorchs() {
     let list = [(false, [0.629674, -2.3899555]), (true, [0.400797646, -2.5624402345])];
     for (nesterov, expected) in list {
         let sgd = Sgd { momentum: 0.9, nesterov, weight_decay: 0.1 };
-        let trace = train(&GRADS, |g, layout, h| g.sgd(sgd, layout, h), |_| Sgd::hyper(0.1, 0.0));
+        let trace = train(&GRADS, |g, layout, h| g.sgd(sgd, layout, 0, h), |_| Sgd::hyper(0.1, 0.0));
         near(&trace[2..], &[expected]);
     }
 }
@@ -87,7 +87,7 @@ fn sgd_is_pytorchs() {
 #[test]
 fn gradients_are_clipped_by_their_common_norm() {
     let sgd = Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
-    let trace = train(&[[3.0, 4.0], [0.3, 0.4]], |g, layout, h| g.sgd(sgd, layout, h), |_| Sgd::hyper(0.5, 1.0));
+    let trace = train(&[[3.0, 4.0], [0.3, 0.4]], |g, layout, h| g.sgd(sgd, layout, 0, h), |_| Sgd::hyper(0.5, 1.0));
     assert!((trace[0].1 - 5.0).abs() < 1e-12 && (trace[1].1 - 0.5).abs() < 1e-6, "{trace:?}");
     near(&trace, &[[1.0 - 0.5 * 0.6, -2.0 - 0.5 * 0.8], [0.7 - 0.15, -2.4 - 0.2]]);
 }
@@ -96,13 +96,70 @@ fn gradients_are_clipped_by_their_common_norm() {
 #[test]
 fn a_bad_step_is_left_out() {
     let adam = Adam { weight_decay: 0.1, ..Adam::default() };
-    let run = |grads: &[[f32; 2]]| train(grads, |g, layout, h| g.adam(adam, layout, h), |_| adam.hyper(0.1, 2, 1.0));
+    let run = |grads: &[[f32; 2]]| train(grads, |g, layout, h| g.adam(adam, layout, 0, h), |_| adam.hyper(0.1, 2, 1.0));
     let clean = run(&[GRADS[0], GRADS[1]]);
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let trace = run(&[GRADS[0], [bad, 1.0], GRADS[1]]);
         assert_eq!(trace[1].0, clean[0].0);
         assert_eq!(trace[2], clean[1]);
         assert!(!trace[1].1.is_finite());
+    }
+}
+
+/// Two groups: each has its rate, is clipped by its own norm, and is left out alone where that is not finite.
+#[test]
+fn groups_are_updated_apart() {
+    let mut g = Graph::new();
+    for name in ["critic.a", "critics", "model.b"] {
+        let param = g.param(name, [1], Init::Constant(0.0)).unwrap();
+        let grad = g.input(&format!("{name}.dx"), TensorType::f32([1])).unwrap();
+        g.store_grad(param, grad).unwrap();
+    }
+    g.set_groups(vec!["critic".into()]).unwrap();
+    let layout = g.layout();
+    let group = |name: &str| layout.shards[layout.param(name).unwrap().shard].group;
+    assert_eq!(["critic.a", "critics", "model.b"].map(group), [1, 0, 0], "a scope is no prefix of a word");
+    let sgd = Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+    let squares = [0, 1].map(|group| {
+        let hyper = g.input(&format!("hyper {group}"), TensorType::f32([4])).unwrap();
+        g.sgd(sgd, &layout, group, hyper).unwrap()
+    });
+    let mut memory = Memory::<f64>::new(&layout);
+    let mut interpreter = Interpreter::<f64>::new(&g, &squares, &layout).unwrap();
+    for (group, rate) in [(0, 0.5), (1, 0.25)] {
+        let hyper = Array::f32([4], Sgd::hyper(rate, 1.0).to_vec()).unwrap();
+        interpreter.write(&format!("hyper {group}"), &hyper).unwrap();
+    }
+    let mut step = |grads: [f64; 3]| {
+        for (name, grad) in ["critic.a", "critics", "model.b"].into_iter().zip(grads) {
+            interpreter.write_real(&format!("{name}.dx"), &[grad]).unwrap();
+        }
+        interpreter.run(&mut memory).unwrap();
+        let weights = ["critic.a", "critics", "model.b"].map(|name| {
+            let at = layout.param(name).unwrap();
+            memory.arenas[&(Arena::Params, at.shard)].real()[at.offset]
+        });
+        (weights, squares.map(|v| interpreter.read_real(v, &memory).iter().sum::<f64>()))
+    };
+    // Norms 5 and 10, both clipped to 1.
+    let (weights, sums) = step([10.0, 3.0, 4.0]);
+    assert_eq!(sums, [25.0, 100.0]);
+    let close = |got: [f64; 3], want: [f64; 3]| got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-6);
+    assert!(close(weights, [-0.25, -0.3, -0.4]), "{weights:?}");
+    let (weights, sums) = step([f64::NAN, 0.6, 0.8]);
+    assert!(sums[0].is_finite() && !sums[1].is_finite(), "{sums:?}");
+    assert!(close(weights, [-0.25, -0.6, -0.8]), "only the other group moves: {weights:?}");
+}
+
+#[test]
+fn a_group_without_parameters_is_refused() {
+    let mut g = Graph::new();
+    g.param("encoder.weight", [2], Init::Constant(0.0)).unwrap();
+    g.param("decoder.weight", [2], Init::Constant(0.0)).unwrap();
+    for scopes in [&["critic"][..], &["decoder", "decoder.weight"]] {
+        let scopes: Vec<String> = scopes.iter().map(|scope| scope.to_string()).collect();
+        let message = g.set_groups(scopes.clone()).unwrap_err().to_string();
+        assert!(message.contains(scopes.last().unwrap()) && message.contains("decoder, encoder"), "{message}");
     }
 }
 

@@ -343,7 +343,7 @@ fn training() -> (Graph, Value) {
         g.store_grad(*param, grad).unwrap();
     }
     let layout = g.layout();
-    g.adam(Adam::default(), &layout, hyper).unwrap();
+    g.adam(Adam::default(), &layout, 0, hyper).unwrap();
     (g, loss)
 }
 

@@ -51,7 +51,7 @@ fn bound(flow: &dyn Flow) -> f64 {
     }
     let layout = g.layout();
     let optimizer = Optimizer::Adam(Adam::default());
-    let squares = optimizer.update(&mut g, &layout).unwrap();
+    let squares = optimizer.update(&mut g, &layout, 0).unwrap();
     let device = Device::Cpu;
     let store = Store::new(&device, &[&g]).unwrap();
     store.init(&g, 1).unwrap();

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use wavae::ops::optimizer::Sgd;
 use wavae::tensor::Array;
 use wavae::train::{
-    Beta, Config, Evaluator, Metrics, OnNonFinite, Optimizer, Progress, Rate, Record, Source, Trainer, load, save,
+    Beta, Config, Evaluator, Group, Metrics, OnNonFinite, Optimizer, Progress, Rate, Record, Source, Trainer, load,
+    save,
 };
 use wavae::vae::Elbo;
 use wavae::{Device, Error, Result, Store};
@@ -294,6 +295,34 @@ fn plain_descent_learns() {
     }
 }
 
+/// A group follows its own optimizer: at rate 0 it stands still while the others learn; with the numbers of the others the
+/// result is theirs to the last bit where nothing is clipped.
+#[test]
+fn groups_follow_their_own_optimizers() {
+    for device in [Device::Cpu, Device::Gpu(common::gpu())] {
+        let run = |groups: Vec<Group>| {
+            let mut trainer = trainer(&device, Config { groups, ..config(5) });
+            let start = weights(&trainer);
+            finish(&mut trainer, 5);
+            (start, weights(&trainer))
+        };
+        let group = |rate: Rate| Group { scope: "encoder".into(), optimizer: Optimizer::default(), rate };
+        let (start, still) = run(vec![group(Rate::constant(0.0))]);
+        for ((name, before), (_, after)) in start.iter().zip(&still) {
+            assert_eq!(before == after, name.starts_with("encoder."), "{device}: {name}");
+        }
+        assert!(still.iter().any(|(name, _)| name.starts_with("encoder.")), "{device}");
+        let (_, apart) = run(vec![group(config(5).rate)]);
+        let (_, together) = run(vec![]);
+        assert_eq!(apart, together, "{device}");
+        let missing = Config { groups: vec![Group { scope: "critic".into(), ..group(config(5).rate) }], ..config(5) };
+        let model = mlp();
+        let source = resident(model.image, 37);
+        let message = Trainer::new(&device, &model.vae, &source, missing).err().unwrap().to_string();
+        assert!(message.contains("critic"), "{message}");
+    }
+}
+
 /// loss = reconstruction + β·Σ_d max(mean KL_d, free bits), from the terms themselves, in f64.
 #[test]
 fn the_objective_weighs_and_floors_the_kl() -> Result<()> {
@@ -373,10 +402,13 @@ fn several_steps_a_submission_are_the_same_steps() {
                 Source::Stream { images: set.clone(), indices: (0..count).collect(), shape: [h, w, c], workers: 2 };
             let config = Config { batch, beta: Beta::Linear { to: 1.0, steps: 9 }, ..config(12) };
             let resident = Source::Resident(Arc::new(images([h, w, c], count).into()));
-            let one = in_groups(&device, &resident, config, &[1; 12]);
+            let one = in_groups(&device, &resident, config.clone(), &[1; 12]);
             for source in [resident, stream] {
                 for groups in [&[12][..], &[1, 1, 7, 3]] {
-                    assert!(in_groups(&device, &source, config, groups) == one, "{device}: {batch}, {groups:?}");
+                    assert!(
+                        in_groups(&device, &source, config.clone(), groups) == one,
+                        "{device}: {batch}, {groups:?}"
+                    );
                 }
             }
         }
@@ -388,7 +420,7 @@ fn several_steps_a_submission_are_the_same_steps() {
 fn a_bad_step_amid_a_submission_is_named() {
     for device in [Device::Cpu, Device::Gpu(common::gpu())] {
         let config = Config { beta: Beta::Linear { to: 3e38, steps: 4 }, ..config(10) };
-        let mut good = trainer(&device, config);
+        let mut good = trainer(&device, config.clone());
         finish(&mut good, 1);
         let mut bad = trainer(&device, config);
         bad.advance_many(4).unwrap();
@@ -444,7 +476,7 @@ fn inference_allocates_nothing_of_training() {
     evaluator.figures(&images(model.image, 8), 0).unwrap();
     evaluator.decode(&[0.0; 5]).unwrap();
     let layout = store.layout();
-    let weights = layout.shards.iter().map(|&n| 4 * n as u64).sum::<u64>();
+    let weights = layout.shards.iter().map(|shard| 4 * shard.len as u64).sum::<u64>();
     let states = layout.states.iter().map(|(_, ty)| ty.bytes() as u64).sum::<u64>();
     assert_eq!(store.allocated_bytes(), weights + states);
     let trainer = Trainer::new(&device, &model.vae, &resident(model.image, 37), config(1)).unwrap();

@@ -53,7 +53,7 @@ pub fn open(request: &str) -> Result<Device> {
 pub fn trainer(device: &Device, vae: &Vae, source: &Source, config: Config, tune: bool) -> Result<Trainer> {
     if tune {
         say!("tuning: every kernel variant is measured on this device");
-        let report = Trainer::tune(device, vae, source, config, &mut |line| say!("  {line}"))?;
+        let report = Trainer::tune(device, vae, source, config.clone(), &mut |line| say!("  {line}"))?;
         say!("{report}");
     }
     Trainer::new(device, vae, source, config)

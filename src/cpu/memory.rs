@@ -86,7 +86,7 @@ impl<T: Real> Memory<T> {
     pub fn new(layout: &StoreLayout) -> Self {
         let mut memory = Self { arenas: HashMap::new(), states: HashMap::new() };
         for arena in [Arena::Params, Arena::Grads, Arena::Moment1, Arena::Moment2] {
-            for (shard, &len) in layout.shards.iter().enumerate() {
+            for (shard, len) in layout.shards.iter().map(|shard| shard.len).enumerate() {
                 memory.arenas.insert((arena, shard), Buffer::Real(vec![T::ZERO; len]));
             }
         }

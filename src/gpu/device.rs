@@ -392,14 +392,15 @@ fn caps(limits: &wgpu::Limits, features: wgpu::Features, info: &wgpu::AdapterInf
 mod tests {
     use super::*;
     use crate::gpu::{GpuExecutable, GpuStore};
-    use crate::lower::program::{Arena, BufferKey, Place, Program, StoreLayout};
+    use crate::lower::program::{Arena, BufferKey, Place, Program, Shard, StoreLayout};
 
     /// Losing a device needs its private handle.
     #[test]
     fn a_lost_device_is_a_typed_error_everywhere_and_never_a_panic() {
         let gpu = Gpu::open(&Request::Auto, LimitsChoice::Adapter).unwrap();
         let gpu = gpu.or_else(|| Gpu::open(&Request::Software, LimitsChoice::Adapter).unwrap()).unwrap();
-        let store = GpuStore::new(&gpu, &StoreLayout { shards: vec![64], ..Default::default() });
+        let shards = vec![Shard { len: 64, group: 0 }];
+        let store = GpuStore::new(&gpu, &StoreLayout { shards, ..Default::default() });
         let slots = Program { slots: vec![256], ..Default::default() };
         let mut exec = GpuExecutable::compile(&gpu, &store, slots.clone()).unwrap();
         exec.run().unwrap();

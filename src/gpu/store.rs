@@ -70,7 +70,7 @@ impl GpuStore {
         let unknown = || Error::Gpu(format!("the store has no {key:?}"));
         let (what, bytes) = match key {
             BufferKey::Arena(arena, shard) => {
-                let elements = *self.layout.shards.get(*shard).ok_or_else(unknown)? as u64;
+                let elements = self.layout.shards.get(*shard).ok_or_else(unknown)?.len as u64;
                 (format!("arena {arena:?}, shard {shard}"), elements * 4)
             }
             BufferKey::State(name) => {

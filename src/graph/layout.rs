@@ -3,6 +3,7 @@
 use super::{Def, Graph, Init};
 use crate::error::{Error, Result};
 use crate::tensor::TensorType;
+use std::collections::BTreeSet;
 
 /// The four arenas: one flat `F32` tensor each (cut in shards), all laid out by the same [`StoreLayout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,13 +31,22 @@ pub struct ParamRange {
     pub offset: usize,
 }
 
+/// A part of the arenas that one optimizer's update covers in one dispatch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Elements.
+    pub len: usize,
+    /// Whose parameters: k for those below the scope k − 1 of [`Graph::set_groups`], 0 for all others.
+    pub group: usize,
+}
+
 /// What a store holds: the arenas' layout and the named states.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StoreLayout {
     /// Parameters in declaration order.
     pub params: Vec<ParamRange>,
-    /// Elements of each shard.
-    pub shards: Vec<usize>,
+    /// The parts of each arena.
+    pub shards: Vec<Shard>,
     /// Named states.
     pub states: Vec<(String, TensorType)>,
 }
@@ -58,7 +68,7 @@ impl StoreLayout {
         for other in graphs.iter().skip(1).map(|g| g.layout()) {
             for param in other.params {
                 match union.param(&param.name) {
-                    None => union.place(param.name, param.ty),
+                    None => union.place(param.name, param.ty, other.shards[param.shard].group),
                     Some(known) if known.ty == param.ty => {}
                     Some(known) => return Err(conflict(&param.name, &known.ty, &param.ty)),
                 }
@@ -74,18 +84,19 @@ impl StoreLayout {
         Ok(union)
     }
 
-    /// Appends a parameter's range. Shards hold at most 128 MiB (WebGPU's smallest binding limit) unless a single
-    /// parameter is larger.
-    fn place(&mut self, name: String, ty: TensorType) {
+    /// Appends a parameter's range. Shards hold one group, and at most 128 MiB (WebGPU's smallest binding limit) unless a
+    /// single parameter is larger.
+    fn place(&mut self, name: String, ty: TensorType, group: usize) {
         const SHARD: usize = (128 << 20) / 4;
         const ALIGN: usize = 64;
         let len = ty.len().next_multiple_of(ALIGN);
-        if self.shards.last().is_none_or(|used| used + len > SHARD) {
-            self.shards.push(0);
-        }
-        let shard = self.shards.len() - 1;
-        let offset = self.shards[shard];
-        self.shards[shard] += len;
+        let last = self.shards.iter().rposition(|shard| shard.group == group);
+        let shard = last.filter(|&last| self.shards[last].len + len <= SHARD).unwrap_or_else(|| {
+            self.shards.push(Shard { len: 0, group });
+            self.shards.len() - 1
+        });
+        let offset = self.shards[shard].len;
+        self.shards[shard].len += len;
         self.params.push(ParamRange { name, ty, shard, offset });
     }
 }
@@ -95,12 +106,42 @@ fn conflict(name: &str, a: &TensorType, b: &TensorType) -> Error {
 }
 
 impl Graph {
+    /// Gives the parameters at or below each of `scopes` (dotted paths) shards of their own, so that an optimizer of their
+    /// own can update them; of two scopes that have a parameter in common the first has it. It changes [`Graph::layout`]:
+    /// set it before that is asked.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where a scope has no parameters.
+    pub fn set_groups(&mut self, scopes: Vec<String>) -> Result<()> {
+        self.groups = scopes;
+        for k in 0..self.groups.len() {
+            let mut names = self.params().into_iter().map(|param| self.label(param));
+            if !names.any(|name| self.group_of(&name) == k + 1) {
+                let roots: BTreeSet<String> = (self.params().into_iter())
+                    .filter_map(|param| Some(self.label(param).split('.').next()?.to_string()))
+                    .collect();
+                let known = roots.into_iter().collect::<Vec<_>>().join(", ");
+                return Err(Error::Config(format!(
+                    "no parameters are left below {}: the model has them below {known}",
+                    self.groups[k]
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The group of the parameter at the dotted path `name`.
+    fn group_of(&self, name: &str) -> usize {
+        let below = |scope: &str| name.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.groups.iter().position(|scope| below(scope)).map_or(0, |k| k + 1)
+    }
+
     /// The arenas' layout for this graph's parameters, and the list of its states.
     pub fn layout(&self) -> StoreLayout {
         let mut layout = StoreLayout::default();
         for node in self.nodes() {
             match &node.def {
-                Def::Param { name, .. } => layout.place(name.clone(), node.ty.clone()),
+                Def::Param { name, .. } => layout.place(name.clone(), node.ty.clone(), self.group_of(name)),
                 Def::State { name, .. } => layout.states.push((name.clone(), node.ty.clone())),
                 _ => {}
             }

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use checkpoint::Recompute;
-pub use layout::{Arena, ParamRange, StoreLayout};
+pub use layout::{Arena, ParamRange, Shard, StoreLayout};
 
 /// A node of a graph, by index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -115,6 +115,8 @@ pub struct Graph {
     leaves: HashMap<String, Value>,
     common: HashMap<(String, Vec<Value>), Value>,
     streams: u32,
+    /// Scopes of parameters with an optimizer of their own.
+    groups: Vec<String>,
 }
 
 impl Graph {
@@ -238,7 +240,8 @@ impl Graph {
     }
     /// A shard of an arena as one flat tensor. The layout must be final: declare every parameter first.
     pub fn arena(&mut self, arena: Arena, shard: usize, layout: &StoreLayout) -> Result<Value> {
-        let len = *layout.shards.get(shard).ok_or_else(|| Error::Graph(format!("the arenas have no shard {shard}")))?;
+        let missing = || Error::Graph(format!("the arenas have no shard {shard}"));
+        let len = layout.shards.get(shard).ok_or_else(missing)?.len;
         self.leaf(format!("<{arena:?} {shard}>"), Def::Arena { arena, shard }, TensorType::f32([len]))
     }
 

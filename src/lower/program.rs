@@ -4,7 +4,7 @@ use crate::lower::shader::Shader;
 use crate::tensor::TensorType;
 use std::sync::Arc;
 
-pub use crate::graph::{Arena, ParamRange, StoreLayout};
+pub use crate::graph::{Arena, ParamRange, Shard, StoreLayout};
 
 /// Names a buffer without owning it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -70,7 +70,7 @@ impl PlanReport {
             slots: program.slots.len(),
             slot_bytes: program.slots.iter().sum(),
             bound_bytes: plan::lower_bound(lives) as u64,
-            arena_bytes: layout.shards.iter().map(|&len| len as u64 * 4).sum(),
+            arena_bytes: layout.shards.iter().map(|shard| shard.len as u64 * 4).sum(),
             arenas: arenas.len(),
             state_bytes: layout.states.iter().map(|(_, ty)| ty.bytes() as u64).sum(),
             input_bytes: program.inputs.iter().map(|input| input.ty.bytes() as u64).sum(),

@@ -336,27 +336,28 @@ impl Graph {
         self.reshape(square, [1])
     }
 
-    /// Appends one step of Adam on every parameter; all gradients must have been stored before. `hyper` is an input of type
-    /// `F32[4]` that the host writes from [`Adam::hyper`]. Returns partial sums of
-    /// the squared gradients before clipping, `[n]`: the root of their sum is the global norm.
-    pub fn adam(&mut self, adam: Adam, layout: &StoreLayout, hyper: Value) -> Result<Value> {
-        self.optimize(adam, &[Arena::Params, Arena::Moment1, Arena::Moment2], layout, hyper)
+    /// Appends one step of Adam on every parameter of a group ([`Graph::set_groups`]; 0 where there are none); all gradients
+    /// must have been stored before. `hyper` is an input of type `F32[4]` that the host writes from [`Adam::hyper`].
+    /// Returns partial sums of the group's squared gradients before clipping, `[n]`: the root of their sum is its norm.
+    pub fn adam(&mut self, adam: Adam, layout: &StoreLayout, group: usize, hyper: Value) -> Result<Value> {
+        self.optimize(adam, &[Arena::Params, Arena::Moment1, Arena::Moment2], layout, group, hyper)
     }
     /// [`Graph::adam`] for gradient descent with momentum; `hyper` comes from [`Sgd::hyper`].
-    pub fn sgd(&mut self, sgd: Sgd, layout: &StoreLayout, hyper: Value) -> Result<Value> {
-        self.optimize(sgd, &[Arena::Params, Arena::Moment1], layout, hyper)
+    pub fn sgd(&mut self, sgd: Sgd, layout: &StoreLayout, group: usize, hyper: Value) -> Result<Value> {
+        self.optimize(sgd, &[Arena::Params, Arena::Moment1], layout, group, hyper)
     }
     fn optimize(
         &mut self,
         op: impl Op + Clone,
         updated: &[Arena],
         layout: &StoreLayout,
+        group: usize,
         hyper: Value,
     ) -> Result<Value> {
-        let shards = 0..layout.shards.len();
-        let grads = shards.map(|s| self.arena(Arena::Grads, s, layout)).collect::<Result<Vec<_>>>()?;
+        let shards: Vec<usize> = (0..layout.shards.len()).filter(|&s| layout.shards[s].group == group).collect();
+        let grads = shards.iter().map(|&s| self.arena(Arena::Grads, s, layout)).collect::<Result<Vec<_>>>()?;
         let squares = self.squares(&grads)?;
-        for (shard, &grad) in grads.iter().enumerate() {
+        for (shard, grad) in shards.into_iter().zip(grads) {
             let mut inputs = updated.iter().map(|&a| self.arena(a, shard, layout)).collect::<Result<Vec<_>>>()?;
             inputs.extend([grad, hyper, squares]);
             self.apply(op.clone(), &inputs)?;

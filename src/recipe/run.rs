@@ -117,12 +117,14 @@ impl Run {
     fn baseline(&mut self) -> Result<(f64, &'static str)> {
         let (figure, spec) = (self.recipe.figure, &self.recipe.model);
         let model = self.model.as_ref();
-        let config = *self.trainer.config();
+        let config = self.trainer.config().clone();
         let train = |model: &dyn Model, set: &Dataset| {
             let source = Source::of(set.clone(), &self.device, 2)?;
-            let config = Config { batch: config.batch.min(source.len()), ..config };
+            // Groups are the model's: a plain one has no such parameters.
+            let config = Config { batch: config.batch.min(source.len()), groups: vec![], ..config.clone() };
+            let mut progress = Progress::hidden(config.steps);
             let mut trainer = Trainer::new(&self.device, model, &source, config)?;
-            trainer.run(None, &mut Metrics::default(), &mut Progress::hidden(config.steps))?;
+            trainer.run(None, &mut Metrics::default(), &mut progress)?;
             Ok(trainer)
         };
         let evaluator = self.trainer.evaluator();
@@ -130,7 +132,7 @@ impl Run {
     }
 
     fn summarize(&mut self, out: &Path, (baseline, against): (f64, &'static str), seconds: f64) -> Result<Summary> {
-        let (config, parameters) = (*self.trainer.config(), self.trainer.parameter_count());
+        let (config, parameters) = (self.trainer.config().clone(), self.trainer.parameter_count());
         let test = &self.parts.test;
         let evaluator = self.trainer.evaluator();
         let value = self.recipe.figure.measure(&self.recipe.model, self.model.as_ref(), evaluator, &self.parts)?;

@@ -1,7 +1,7 @@
 //! How a recipe trains.
 
 use crate::ops::optimizer::Adam;
-use crate::train::{Beta, Config, Optimizer, Rate};
+use crate::train::{Beta, Config, Group, Optimizer, Rate};
 use serde::{Deserialize, Serialize};
 
 /// A number that changes over the training.
@@ -41,6 +41,26 @@ impl From<ScheduleSpec> for Beta {
     }
 }
 
+/// Parameters with an Adam of their own; what is not given is as for the others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupSpec {
+    /// Dotted path: all parameters at it or below it.
+    pub scope: String,
+    /// The highest learning rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f32>,
+    /// Adam's β₁.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beta1: Option<f32>,
+    /// Adam's β₂.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beta2: Option<f32>,
+    /// Decoupled weight decay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_decay: Option<f32>,
+}
+
 /// Steps, batches, rates.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -62,6 +82,10 @@ pub struct TrainSpec {
     /// The stages of Burda 2015 (stage i of 3ⁱ passes at rate · 10^(−i/7)), this many, instead of a warm-up and a cosine and
     /// instead of `steps`; 0 for none.
     pub stages: u32,
+    /// Adam's β₁.
+    pub beta1: f32,
+    /// Adam's β₂.
+    pub beta2: f32,
     /// Adam's ε.
     pub eps: f32,
     /// Decoupled weight decay.
@@ -74,6 +98,9 @@ pub struct TrainSpec {
     pub capacity: ScheduleSpec,
     /// Steps between validations; 0 for one at the end.
     pub validate_every: u64,
+    /// Parameters with an optimizer of their own.
+    #[serde(rename = "group", skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupSpec>,
 }
 
 impl Default for TrainSpec {
@@ -87,12 +114,15 @@ impl Default for TrainSpec {
             warmup: 20,
             floor: 0.1,
             stages: 0,
+            beta1: 0.9,
+            beta2: 0.999,
             eps: 1e-8,
             weight_decay: 0.0,
             clip: 0.0,
             beta: ScheduleSpec::Constant { value: 1.0 },
             capacity: ScheduleSpec::Constant { value: 0.0 },
             validate_every: 0,
+            groups: vec![],
         }
     }
 }
@@ -107,17 +137,28 @@ impl TrainSpec {
             (0, epochs) => epochs * per_epoch,
             _ => passes * per_epoch,
         };
-        let rate = match self.stages {
-            0 => Rate::Cosine { peak: self.rate, warmup: self.warmup, floor: self.floor },
-            stages => Rate::Stages { first: self.rate, stages, epoch: per_epoch },
+        let rate = |peak: f32| match self.stages {
+            0 => Rate::Cosine { peak, warmup: self.warmup, floor: self.floor },
+            stages => Rate::Stages { first: peak, stages, epoch: per_epoch },
         };
-        let adam = Adam { eps: self.eps, weight_decay: self.weight_decay, ..Adam::default() };
+        let adam = Adam { beta1: self.beta1, beta2: self.beta2, eps: self.eps, weight_decay: self.weight_decay };
+        let group = |spec: &GroupSpec| Group {
+            scope: spec.scope.clone(),
+            optimizer: Optimizer::Adam(Adam {
+                beta1: spec.beta1.unwrap_or(adam.beta1),
+                beta2: spec.beta2.unwrap_or(adam.beta2),
+                weight_decay: spec.weight_decay.unwrap_or(adam.weight_decay),
+                ..adam
+            }),
+            rate: rate(spec.rate.unwrap_or(self.rate)),
+        };
         Config {
             steps,
             batch: self.batch,
             seed: self.seed,
             optimizer: Optimizer::Adam(adam),
-            rate,
+            rate: rate(self.rate),
+            groups: self.groups.iter().map(group).collect(),
             beta: self.beta.into(),
             capacity: self.capacity.into(),
             clip: self.clip,

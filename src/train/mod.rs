@@ -2,6 +2,7 @@
 //! over steps; what a step computes is a graph built by [`crate::vae`].
 
 mod checkpoint;
+mod config;
 mod diagnose;
 mod evaluator;
 mod metrics;
@@ -13,10 +14,11 @@ mod source;
 mod trainer;
 
 pub use checkpoint::{load, save};
+pub use config::{Config, OnNonFinite};
 pub use evaluator::{Bound, Evaluator, Figures};
 pub use metrics::{Metrics, Record};
-pub use optimizer::Optimizer;
+pub use optimizer::{Group, Optimizer};
 pub use progress::Progress;
 pub use schedule::{Beta, Rate};
 pub use source::Source;
-pub use trainer::{Config, OnNonFinite, Trainer};
+pub use trainer::Trainer;

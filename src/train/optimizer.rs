@@ -1,5 +1,6 @@
 //! Optimizers as the last nodes of a training graph: one update a shard of the arenas.
 
+use super::Rate;
 use crate::error::Result;
 use crate::graph::{Graph, StoreLayout, Value};
 use crate::ops::optimizer::{Adam, Sgd};
@@ -20,22 +21,43 @@ impl Default for Optimizer {
     }
 }
 
+/// Parameters with an optimizer of their own: those of a discriminator, say. Their gradients are clipped by their own norm,
+/// and where that is not finite their update is left out, whatever becomes of the others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Dotted path: all parameters at it or below it.
+    pub scope: String,
+    /// The optimizer.
+    pub optimizer: Optimizer,
+    /// Its rate.
+    pub rate: Rate,
+}
+
 impl Optimizer {
-    /// Appends the update of every shard and returns partial sums of the squared gradients, \[n\]. The step's numbers are the input
-    /// `optimizer`, `F32` \[4\]. An update whose gradient norm is not finite is skipped, so that weights survive a bad step.
-    pub fn update(&self, g: &mut Graph, layout: &StoreLayout) -> Result<Value> {
-        let hyper = g.input("optimizer", TensorType::f32([4]))?;
+    /// Appends the update of every parameter of a group ([`Graph::set_groups`]) and returns partial sums of its squared
+    /// gradients, \[n\]. The step's numbers are the input [`hyper_input`], `F32` \[4\]. An update whose gradient norm is not
+    /// finite is skipped, so that weights survive a bad step.
+    pub fn update(&self, g: &mut Graph, layout: &StoreLayout, group: usize) -> Result<Value> {
+        let hyper = g.input(&hyper_input(group), TensorType::f32([4]))?;
         match *self {
-            Self::Adam(adam) => g.adam(adam, layout, hyper),
-            Self::Sgd(sgd) => g.sgd(sgd, layout, hyper),
+            Self::Adam(adam) => g.adam(adam, layout, group, hyper),
+            Self::Sgd(sgd) => g.sgd(sgd, layout, group, hyper),
         }
     }
 
-    /// The numbers of step `t` (counted from 1) with this rate; gradients are clipped to the global norm `clip`.
+    /// The numbers of step `t` (counted from 1) with this rate; gradients are clipped to the norm `clip`.
     pub fn hyper(&self, rate: f32, t: u64, clip: f32) -> [f32; 4] {
         match self {
             Self::Adam(adam) => adam.hyper(rate.into(), t, clip.into()),
             Self::Sgd(_) => Sgd::hyper(rate.into(), clip.into()),
         }
+    }
+}
+
+/// The name of the input that holds a group's numbers of the step: `optimizer` for the parameters of no group.
+pub(super) fn hyper_input(group: usize) -> String {
+    match group {
+        0 => "optimizer".into(),
+        group => format!("optimizer.{group}"),
     }
 }

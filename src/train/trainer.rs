@@ -3,7 +3,7 @@
 use super::diagnose::first_non_finite;
 use super::scaling;
 use super::source::Feed;
-use super::{Beta, Evaluator, Figures, Metrics, Optimizer, Progress, Rate, Record, Source};
+use super::{Config, Evaluator, Figures, Metrics, OnNonFinite, Progress, Record, Source};
 use crate::data::Examples;
 use crate::device::{Device, Executable, Store, planned_bytes};
 use crate::error::{Error, Result};
@@ -15,64 +15,6 @@ use crate::tune;
 use crate::vae::Model;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
-
-/// What to do when a step's gradient is not finite. The weights are safe either way: such an update is never applied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnNonFinite {
-    /// Stop with an error that names the first value that is not finite.
-    #[default]
-    Abort,
-    /// Say so and go on.
-    Skip,
-}
-
-/// How to train.
-#[derive(Clone, Copy, Debug)]
-pub struct Config {
-    /// Steps.
-    pub steps: u64,
-    /// Examples a step.
-    pub batch: usize,
-    /// Fixes initial weights, batches and noise.
-    pub seed: u64,
-    /// The optimizer.
-    pub optimizer: Optimizer,
-    /// Its rate.
-    pub rate: Rate,
-    /// Weight of the KL.
-    pub beta: Beta,
-    /// Nats of KL that an objective with a capacity aims at.
-    pub capacity: Beta,
-    /// Global norm that gradients are clipped to; 0 for no clipping.
-    pub clip: f32,
-    /// Steps between validations; 0 for one at the end only.
-    pub validate_every: u64,
-    /// Non-finite values.
-    pub non_finite: OnNonFinite,
-    /// How large tensors of the training step are stored; half precision comes with loss scaling. Evaluation is in f32.
-    pub precision: Precision,
-    /// Forward values that the backward pass computes again, which trades memory for time.
-    pub recompute: Recompute,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            steps: 1000,
-            batch: 64,
-            seed: 0,
-            optimizer: Optimizer::default(),
-            rate: Rate::Cosine { peak: 1e-3, warmup: 20, floor: 0.1 },
-            beta: Beta::Constant(1.0),
-            capacity: Beta::Constant(0.0),
-            clip: 0.0,
-            validate_every: 0,
-            non_finite: OnNonFinite::Abort,
-            precision: Precision::F32,
-            recompute: Recompute::Nothing,
-        }
-    }
-}
 
 /// A model in training on a device.
 pub struct Trainer {
@@ -120,14 +62,31 @@ fn describe(model: &dyn Model, source: &Source, config: &Config) -> Result<Descr
     for (&param, &grad) in params.iter().zip(&grads) {
         graph.store_grad(param, grad)?;
     }
-    let layout = graph.layout();
-    let squares = config.optimizer.update(&mut graph, &layout)?;
+    let squares = update(&mut graph, config)?;
     let mut watched = vec![terms.loss, terms.elbo, terms.reconstruction, terms.kl, squares];
     if config.precision == Precision::F16 {
         watched.push(scaling::update(&mut graph, squares)?);
     }
     watched.extend(terms.figures.iter().map(|(_, value)| *value));
     Ok(Description { graph, watched, names: terms.figures.iter().map(|(name, _)| *name).collect() })
+}
+
+/// Appends the optimizers' updates; partial sums of all squared gradients.
+fn update(graph: &mut Graph, config: &Config) -> Result<Value> {
+    graph.set_groups(config.groups.iter().map(|group| group.scope.clone()).collect())?;
+    let layout = graph.layout();
+    let mut squares = vec![];
+    let others = layout.shards.iter().any(|shard| shard.group == 0) || config.groups.is_empty();
+    if others {
+        squares.push(config.optimizer.update(graph, &layout, 0)?);
+    }
+    for (k, group) in config.groups.iter().enumerate() {
+        squares.push(group.optimizer.update(graph, &layout, k + 1)?);
+    }
+    match squares[..] {
+        [squares] => Ok(squares),
+        _ => graph.concat(&squares, 0),
+    }
 }
 
 impl Trainer {
@@ -144,7 +103,7 @@ impl Trainer {
         let exe = Executable::compile_at(device, &store, &graph, &watched, config.precision)?;
         let mut plan = exe.plan().to_string();
         if config.recompute != Recompute::Nothing {
-            let plain = Config { recompute: Recompute::Nothing, ..config };
+            let plain = Config { recompute: Recompute::Nothing, ..config.clone() };
             let Description { graph: plain, watched, .. } = describe(model, source, &plain)?;
             let before = planned_bytes(device, &store, &plain, &watched, config.precision)? as f64;
             let (mib, after) = (f64::from(1 << 20), exe.planned_bytes() as f64);
@@ -228,21 +187,10 @@ impl Trainer {
 
     fn write_step(&mut self) -> Result<()> {
         let mut inputs = self.feed.write(self.step, &mut self.exe)?;
-        let rate = self.config.rate.at(self.step, self.config.steps);
-        let clip = if self.config.clip > 0.0 { self.config.clip } else { f32::MAX };
-        let hyper = self.config.optimizer.hyper(rate, self.step + 1, clip);
-        let (seed, step) = (self.config.seed, self.step);
-        let state = vec![seed as u32, (seed >> 32) as u32, step as u32, (step >> 32) as u32];
-        let scalars = [
-            ("optimizer", Array::f32([4], hyper.to_vec())?),
-            ("beta", Array::f32([], vec![self.config.beta.at(step)])?),
-            ("capacity", Array::f32([], vec![self.config.capacity.at(step)])?),
-            ("rng", Array::u32([4], state)?),
-        ];
-        for (name, array) in scalars {
-            if self.exe.has_input(name) {
-                self.exe.write(name, &array)?;
-                inputs.push((name.to_string(), array));
+        for (name, array) in self.config.numbers(self.step)? {
+            if self.exe.has_input(&name) {
+                self.exe.write(&name, &array)?;
+                inputs.push((name, array));
             }
         }
         self.recent.push_back((self.step + 1, inputs));
