@@ -35,8 +35,8 @@ pub struct Group {
 
 impl Optimizer {
     /// Appends the update of every parameter of a group ([`Graph::set_groups`]) and returns partial sums of its squared
-    /// gradients, \[n\]. The step's numbers are the input [`hyper_input`], `F32` \[4\]. An update whose gradient norm is not
-    /// finite is skipped, so that weights survive a bad step.
+    /// gradients, \[n\]. The step's numbers are the input `optimizer`, of group k > 0 `optimizer.k`, `F32` \[4\]. An update
+    /// whose gradient norm is not finite is skipped, so that weights survive a bad step.
     pub fn update(&self, g: &mut Graph, layout: &StoreLayout, group: usize) -> Result<Value> {
         let hyper = g.input(&hyper_input(group), TensorType::f32([4]))?;
         match *self {
