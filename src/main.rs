@@ -1,10 +1,10 @@
-//! The program `wavae`: recipes, training, evaluation, compression.
+//! The program `wavae`: recipes, training, evaluation, samples, compression.
 
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wavae::eval::Compressed;
-use wavae::recipe::{BUILT_IN, Codec, Recipe, Run, Summary};
+use wavae::recipe::{BUILT_IN, Codec, Recipe, Run, Sampler, Scores, Summary};
 use wavae::train::Progress;
 use wavae::{Device, Error, Result};
 
@@ -52,6 +52,30 @@ enum Command {
         /// A folder or file with real data; without, the embedded set is drawn
         #[arg(long)]
         data: Option<PathBuf>,
+        /// auto, gpu, software, cpu, or part of an adapter's name
+        #[arg(long, default_value = "auto")]
+        device: String,
+    },
+    /// Draw examples from a trained model
+    Sample {
+        /// The folder that `train` wrote
+        #[arg(long)]
+        run: PathBuf,
+        /// Where codes come from: prior, mixture (fitted to the codes), or maf (flows fitted to the codes)
+        #[arg(long, default_value = "prior")]
+        sampler: String,
+        /// How many
+        #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        count: u32,
+        /// Another seed draws others
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// The folder or file with real data that it was trained on, if it was
+        #[arg(long)]
+        data: Option<PathBuf>,
+        /// The folder for the samples; the run's own without
+        #[arg(long)]
+        out: Option<PathBuf>,
         /// auto, gpu, software, cpu, or part of an adapter's name
         #[arg(long, default_value = "auto")]
         device: String,
@@ -132,6 +156,16 @@ fn run(command: Command) -> Result<()> {
             say(&Run::new(recipe, data.as_deref(), &device)?.evaluate(&run)?, &run);
             Ok(())
         }
+        Command::Sample { run, sampler, count, seed, data, out, device } => {
+            let sampler: Sampler = sampler.parse()?;
+            let recipe = read(&run.join("recipe.toml").display().to_string(), &[])?;
+            let device = open(&device)?;
+            let mut trained = Run::new(recipe, data.as_deref(), &device)?;
+            for file in trained.sample(&run, sampler, count as usize, seed, out.as_deref().unwrap_or(&run))? {
+                println!("written: {}", file.display());
+            }
+            Ok(())
+        }
         Command::Compress { run, images, out, step, device } => {
             let mut codec = Codec::open(&run, &open(&device)?)?;
             let set = match images.as_slice() {
@@ -197,6 +231,13 @@ fn say(summary: &Summary, out: &Path) {
         "held out: ELBO {elbo:.2}, reconstruction {reconstruction:.2}, KL {kl:.2} nats/example, {active_units} active units"
     );
     println!("{}: {:.4}; {}: {:.4}", figure.metric, figure.value, figure.against, figure.baseline);
+    if let Some(scores) = &summary.disentanglement {
+        let Scores { mig, sap, dci_disentanglement, dci_completeness, dci_informativeness, factor_vae } = scores;
+        println!(
+            "factors: MIG {mig:.3}, SAP {sap:.3}, DCI {dci_disentanglement:.3} {dci_completeness:.3} \
+             {dci_informativeness:.3}, FactorVAE {factor_vae:.3}"
+        );
+    }
     if let Some(warning) = &summary.warning {
         println!("warning: {warning}");
     }

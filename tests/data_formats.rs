@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use wavae::data::{
-    Dataset, Split, load_cifar10, load_dsprites, load_folder, load_idx, load_npy, load_svhn, synthetic_faces,
+    Dataset, Split, load_cifar10, load_dsprites, load_folder, load_idx, load_npy, load_svhn, synthetic_faces, write_npy,
 };
 use wavae::tensor::ArrayData;
 use wavae::{Array, Error};
@@ -283,6 +283,26 @@ fn numpy_archives() {
     let whole = fs::read(&path).unwrap();
     folder.write("a.npz", &whole[..whole.len() / 2]);
     refused(load_npy(&path), "a.npz", "not a whole .npz file");
+}
+
+/// What is written comes back, and NumPy's rule that the preamble fills a multiple of 64 bytes holds.
+#[test]
+fn arrays_are_written_as_npy() {
+    let folder = Folder::new("npy-written");
+    let path = folder.0.join("a.npy");
+    for array in [
+        Array::f32([3, 2], vec![0.5, -1.5, 2.0, 3.0, -0.0, 1e-30]).unwrap(),
+        Array::u32([2], vec![7, 1 << 30]).unwrap(),
+        Array::u8([2, 1, 3, 1], vec![1, 2, 3, 4, 5, 255]).unwrap(),
+        Array::f32([1; 9], vec![0.25]).unwrap(),
+    ] {
+        write_npy(&path, &array).unwrap();
+        assert_eq!(*load_npy(&path).unwrap().column("x").unwrap(), array);
+        let bytes = fs::read(&path).unwrap();
+        let preamble = bytes.len() - array.bytes().len();
+        assert!(preamble.is_multiple_of(64) && bytes[preamble - 1] == b'\n', "{preamble}");
+    }
+    refused(write_npy(folder.0.join("none/b.npy"), &Array::f32([1], vec![0.0]).unwrap()), "b.npy", "cannot be written");
 }
 
 #[test]

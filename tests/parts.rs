@@ -11,7 +11,7 @@ use wavae::nn::Mode;
 use wavae::train::{Config, Trainer};
 use wavae::vae::{
     Batch, Delta, DiagonalGaussian, DiscretizedLogisticPixels, Elbo, FlowPrior, Flowed, GaussianPixels, LaplacePixels,
-    MixturePrior, Model as _, NegativeBinomialCounts, PoissonCounts, Spread, StandardNormal, VampPrior,
+    MixturePrior, Model as _, NegativeBinomialCounts, PoissonCounts, Posterior as _, Spread, StandardNormal, VampPrior,
 };
 use wavae::{Array, Device, Executable, Store, TensorType, tensor::Shape};
 
@@ -52,10 +52,30 @@ fn every_prior_and_flow_in_a_whole_model() {
         with("coupling prior", base(), FlowPrior { flow: Box::new(couplings()) }),
         with("planar and radial posterior", flowed(Chain::new().then(Planar).then(Radial)), StandardNormal),
         with("coupling posterior, mixture prior", flowed(couplings()), MixturePrior { components: 3 }),
+        with("softplus posterior", DiagonalGaussian::softplus(3), StandardNormal),
         with("iaf posterior", flowed(Chain::new().then(InverseAutoregressive { net: made(true) })), StandardNormal),
     ] {
         both(&model);
     }
+}
+
+/// σ of a head s is ln(1 + eˢ) of what the encoder yields, and its logarithm stays within the limits: with features of 0 all of
+/// s is the bias, 0 at the start, so σ is ln 2.
+#[test]
+fn softplus_deviations() {
+    let mut g = Graph::new();
+    let features = g.input("features", TensorType::f32([2, 4])).unwrap();
+    let q = DiagonalGaussian::softplus(3).distribution(&mut g, features).unwrap().unwrap();
+    let store = Store::new(&Device::Cpu, &[&g]).unwrap();
+    store.init(&g, 0).unwrap();
+    let mut exe = Executable::compile(&Device::Cpu, &store, &g, &[q.logvar]).unwrap();
+    let far = vec![0.0, 0.0, 0.0, 0.0, -1e4, 1e4, -1e4, 1e4];
+    exe.write("features", &Array::f32([2, 4], far).unwrap()).unwrap();
+    exe.run().unwrap();
+    let logvar = exe.read(q.logvar).unwrap().as_f32().to_vec();
+    let expected = 2.0 * std::f32::consts::LN_2.ln();
+    assert!(logvar[..3].iter().all(|x| (x - expected).abs() < 1e-5), "{logvar:?}, not {expected}");
+    assert!(logvar[3..].iter().all(|x| *x == -12.0 || *x == 6.0), "{logvar:?}");
 }
 
 /// In one dimension: each prior's density integrates to 1 over a grid, and its samples have the mean and the variance that

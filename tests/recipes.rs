@@ -8,6 +8,7 @@ use common::whole::{near_differences, near_exact};
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use wavae::data::load_npy;
 use wavae::graph::Recompute;
 use wavae::recipe::{BUILT_IN, Recipe, Run};
 use wavae::train::Progress;
@@ -235,6 +236,22 @@ fn the_program_lists_shows_trains_and_evaluates() {
     let evaluated = wavae(&["eval", "--run", &place, "--device", "cpu"]);
     assert!(evaluated.status.success(), "{}", String::from_utf8_lossy(&evaluated.stderr));
     assert_eq!(summary(&out), first);
+
+    for sampler in ["prior", "mixture", "maf"] {
+        let args = ["sample", "--run", &place, "--sampler", sampler, "--count", "9", "--device", "cpu"];
+        let drawn = wavae(&args);
+        assert!(drawn.status.success(), "{sampler}: {}", String::from_utf8_lossy(&drawn.stderr));
+        let written = load_npy(out.join(format!("samples-{sampler}.npy"))).unwrap();
+        let x = written.column("x").unwrap();
+        assert_eq!(x.shape.dims(), [9, 28, 28, 1], "{sampler}");
+        assert!(x.as_f32().iter().all(|p| (0.0..=1.0).contains(p)), "{sampler}");
+        assert!(out.join(format!("samples-{sampler}.png")).is_file(), "{sampler}");
+        let again = fs::read(out.join(format!("samples-{sampler}.npy"))).unwrap();
+        assert!(wavae(&args).status.success());
+        assert!(fs::read(out.join(format!("samples-{sampler}.npy"))).unwrap() == again, "{sampler}: the seed fixes it");
+    }
+    let error = wavae(&["sample", "--run", &place, "--sampler", "moff", "--device", "cpu"]).stderr;
+    assert!(String::from_utf8_lossy(&error).contains("did you mean maf?"));
 }
 
 #[test]

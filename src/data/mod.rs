@@ -18,7 +18,7 @@ pub use formats::cifar::load_cifar10;
 pub use formats::csv::load_csv;
 pub use formats::folder::load_folder;
 pub use formats::idx::{load_idx, write_idx};
-pub use formats::npy::{load_dsprites, load_npy};
+pub use formats::npy::{load_dsprites, load_npy, write_npy};
 pub use formats::quickdraw::load_quickdraw;
 pub use formats::svhn::load_svhn;
 pub use formats::text::load_text;

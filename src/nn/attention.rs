@@ -195,7 +195,9 @@ impl Module for ImageAttention {
         let y = g.scoped("norm", |g| GroupNorm::new(self.groups).forward(g, x, mode))?;
         let y = g.reshape(y, [batch, height * width, channels])?;
         let project = |g: &mut Graph, name: &str, y| g.scoped(name, |g| Linear::new(channels).forward(g, y, mode));
-        let (q, k, v) = (project(g, "q", y)?, project(g, "k", y)?, project(g, "v", y)?);
+        let (q, v) = (project(g, "q", y)?, project(g, "v", y)?);
+        // A bias of the keys adds the same to all scores of a query, which the softmax takes out again.
+        let k = g.scoped("k", |g| Linear::new(channels).no_bias().forward(g, y, mode))?;
         let y = g.attention(q, k, v, None)?;
         let y = project(g, "out", y)?;
         let y = g.reshape(y, [batch, height, width, channels])?;

@@ -77,6 +77,11 @@ pub struct Parts {
     pub test: Dataset,
 }
 
+/// The first `count` examples, or as many as there are.
+pub(super) fn first(set: &Dataset, count: usize) -> Dataset {
+    set.subset(&(0..count.min(set.len())).collect::<Vec<_>>())
+}
+
 impl DataSpec {
     /// The examples: of the folder `folder` or drawn.
     ///

@@ -7,10 +7,11 @@ use super::data::Parts;
 use super::labels::labelled;
 use super::model::ModelSpec;
 use super::parts::{LikelihoodSpec, SpreadSpec};
+use super::scores::factors;
 use super::words::unigrams;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::eval::{FactorKind, Factors, auroc, mig, propagated_classes};
+use crate::eval::{auroc, mig, propagated_classes};
 use crate::nn::Mode;
 use crate::tensor::ArrayData;
 use crate::train::{Evaluator, Trainer};
@@ -234,14 +235,6 @@ fn numbers(set: &Dataset) -> Result<Vec<f32>> {
 
 fn anomalies(set: &Dataset) -> Result<Vec<bool>> {
     Ok(set.integers("anomaly")?.iter().map(|&flag| flag != 0).collect())
-}
-
-/// The column `factors` as classes.
-fn factors(set: &Dataset) -> Result<Factors> {
-    let values = set.floats("factors")?;
-    let classes: Vec<u32> = values.iter().map(|&v| v.max(0.0).round() as u32).collect();
-    let kinds = vec![FactorKind::Ordered; values.len() / set.len().max(1)];
-    Factors::new(&classes, &kinds)
 }
 
 fn mean_squared(a: &[f32], b: &[f32]) -> f64 {

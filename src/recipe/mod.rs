@@ -22,11 +22,14 @@ mod parts;
 mod pictures;
 mod quantized;
 mod run;
+mod samplers;
+mod scores;
 mod semi;
 mod sequence;
 mod series;
 mod train;
 mod vae;
+mod ways;
 mod words;
 
 use crate::error::{Error, Result, nearest};
@@ -41,13 +44,16 @@ pub use model::ModelSpec;
 pub use multimodal::{AlignmentSpec, JointSpec, ModalitySpec, MultimodalSpec};
 pub use nets::{Act, Net, NormSpec};
 pub use parts::{
-    CorruptionSpec, FlowSpec, LikelihoodSpec, ObjectiveSpec, PosteriorSpec, PriorSpec, SpreadSpec, SpreadWord,
+    CorruptionSpec, DeviationWord, FlowSpec, LikelihoodSpec, ObjectiveSpec, PosteriorSpec, PriorSpec, SpreadSpec,
+    SpreadWord,
 };
 pub use quantized::{CodePriorSpec, QuantizedSpec};
 pub use run::{Run, Summary};
+pub use samplers::Sampler;
+pub use scores::Scores;
 pub use semi::{M1M2Spec, M1Spec, M2Spec};
 pub use sequence::{ReaderSpec, TextSpec, WriterSpec};
-pub use train::{ScheduleSpec, TrainSpec};
+pub use train::{GroupSpec, ScheduleSpec, TrainSpec};
 pub use vae::VaeSpec;
 
 /// Name and text of every recipe that is built in, by name.

@@ -3,8 +3,8 @@
 use super::series;
 use crate::error::{Error, Result};
 use crate::nn::{
-    Activation, BatchNorm, Conv, ConvTranspose, Flatten, GroupNorm, Linear, Residual, Sequential, Start, Unflatten,
-    Upsample,
+    Activation, BatchNorm, Conv, ConvTranspose, Flatten, GroupNorm, ImageAttention, Linear, Residual, Sequential,
+    Start, Unflatten, Upsample,
 };
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,9 @@ pub enum Net {
         /// Inside of the blocks.
         #[serde(default)]
         activation: Act,
+        /// Whether the pixels of the smallest image see each other: a block of self-attention there.
+        #[serde(default)]
+        attention: bool,
     },
     /// Of series: convolutions of 4 and stride 2 along time, one for each entry, then a dense layer where `dense` is above
     /// 0.
@@ -173,12 +176,15 @@ impl Net {
                     net = net.then("fc", Linear::new(*dense)).then("act", Activation::from(*activation));
                 }
             }
-            Self::Residual { channels, activation } => {
+            Self::Residual { channels, activation, attention } => {
                 halved(shape, channels.len())?;
                 net = net.then("conv", Conv::new(channels[0], 3).pad(1));
                 for (i, &out) in (1..).zip(channels) {
                     net = net.then(format!("block{i}"), block(out, (*activation).into()));
                     net = net.then(format!("pool{i}"), crate::nn::AvgPool(2));
+                }
+                if *attention {
+                    net = net.then("attention", ImageAttention::new(1));
                 }
                 net = net.then("act", Activation::from(*activation)).then("flatten", Flatten);
             }
@@ -227,11 +233,14 @@ impl Net {
                 }
                 net = net.then("out", ConvTranspose::new(dims[2], 4).stride(2).pad(1));
             }
-            Self::Residual { channels, activation } => {
+            Self::Residual { channels, activation, attention } => {
                 let [height, wide, _] = halved(shape, channels.len())?;
                 let top = channels[channels.len() - 1];
                 net = net.then("fc", Linear::new(height * wide * top));
                 net = net.then("image", Unflatten::image(height, wide, top));
+                if *attention {
+                    net = net.then("attention", ImageAttention::new(1));
+                }
                 for (i, &out) in (1..).zip(channels.iter().rev()) {
                     net = net.then(format!("block{i}"), block(out, (*activation).into()));
                     net = net.then(format!("up{i}"), Upsample(2));

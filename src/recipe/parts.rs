@@ -68,13 +68,27 @@ impl FlowSpec {
     }
 }
 
+/// How a Gaussian's σ comes out of the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviationWord {
+    /// As ln σ².
+    #[default]
+    LogVar,
+    /// As s of σ = ln(1 + eˢ).
+    Softplus,
+}
+
 /// q(z|x) by name.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum PosteriorSpec {
     /// A diagonal Gaussian.
-    #[default]
-    Gaussian,
+    Gaussian {
+        /// How σ comes out of the network.
+        #[serde(default)]
+        sigma: DeviationWord,
+    },
     /// The same through a flow.
     Flow {
         /// Which.
@@ -84,10 +98,17 @@ pub enum PosteriorSpec {
     Point,
 }
 
+impl Default for PosteriorSpec {
+    fn default() -> Self {
+        Self::Gaussian { sigma: DeviationWord::LogVar }
+    }
+}
+
 impl PosteriorSpec {
     pub(super) fn build(&self, latent: usize) -> Box<dyn Posterior> {
         match self {
-            Self::Gaussian => Box::new(DiagonalGaussian::new(latent)),
+            Self::Gaussian { sigma: DeviationWord::LogVar } => Box::new(DiagonalGaussian::new(latent)),
+            Self::Gaussian { sigma: DeviationWord::Softplus } => Box::new(DiagonalGaussian::softplus(latent)),
             Self::Flow { flow } => Box::new(Flowed { base: DiagonalGaussian::new(latent), flow: flow.build() }),
             Self::Point => Box::new(Delta { latent }),
         }

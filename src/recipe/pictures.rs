@@ -1,13 +1,14 @@
 //! The pictures of a run.
 
-use super::Parts;
+use super::data::{Parts, first};
+use super::samplers::mixture_codes;
+use super::ways;
 use super::words::sentences;
 use crate::data::Dataset;
 use crate::error::Result;
-use crate::eval::{Covariance, GaussianMixture, MixtureFit, Moments, normal_values, traverse, variance_of_means};
+use crate::eval::{Moments, variance_of_means};
 use crate::nn::Mode;
 use crate::report::{BarChart, ImageGrid, LinePlot, ScatterPlot, latent_histograms, uncertainty_map};
-use crate::rng::Philox;
 use crate::tensor::{ArrayData, Shape};
 use crate::train::{Evaluator, Metrics, Record};
 use crate::vae::Model;
@@ -15,9 +16,6 @@ use std::path::Path;
 
 /// Decodes of each example that an uncertainty map is made of.
 const DRAWS: u64 = 32;
-/// The most training examples that a mixture of codes is fitted to.
-const FITTED: usize = 2000;
-
 /// −ELBO and KL against steps.
 pub(super) fn curves(metrics: &Metrics, out: &Path) -> Result<()> {
     let curve = |name: &str, file: &str, figure: fn(&Record) -> f32| {
@@ -30,17 +28,13 @@ pub(super) fn curves(metrics: &Metrics, out: &Path) -> Result<()> {
 }
 
 /// Height, width and channels of examples that can be shown as images.
-fn image(set: &Dataset) -> Option<[usize; 3]> {
+pub(super) fn image(set: &Dataset) -> Option<[usize; 3]> {
     let column = set.column("x").ok()?;
     let shape: Shape = column.shape.dims()[1..].into();
     match (shape.dims(), &column.data) {
         (&[height, width, channels], ArrayData::U8(_)) if matches!(channels, 1 | 3) => Some([height, width, channels]),
         _ => None,
     }
-}
-
-fn first(set: &Dataset, count: usize) -> Dataset {
-    set.subset(&(0..count.min(set.len())).collect::<Vec<_>>())
 }
 
 /// What eight columns of samples are drawn like, and what they are called: of a model of classes a class a row, the first 20.
@@ -78,15 +72,14 @@ pub(super) fn draw(
     if let Ok(z) = evaluator.sample_with(&under, seed) {
         grid(&evaluator.decode_with(&z, &under)?, title)?.save(out.join("samples.png"))?;
     }
-    let codes = evaluator.encode(&first(&parts.train, FITTED))?;
-    let fit = MixtureFit { covariance: Covariance::Diagonal, rounds: 30, seed, ..MixtureFit::default() };
     // Too few codes for ten components are no reason to fail.
-    if let Ok(mixture) = GaussianMixture::fit(&codes, evaluator.latent(), &fit) {
-        let z = mixture.sample(like.len(), &mut Philox::new(seed, 0x9a1a));
+    if let Ok(z) = mixture_codes(evaluator, &parts.train, like.len(), seed) {
         let title = "samples from a mixture of ten Gaussians fitted to the codes";
         grid(&evaluator.decode_with(&z, &like)?, title)?.save(out.join("samples_mixture.png"))?;
     }
-    traversals(evaluator, test, kl_dims, shape, out)
+    ways::traversals(evaluator, test, kl_dims, shape, out)?;
+    ways::interpolations(evaluator, test, shape, out)?;
+    ways::attributes(evaluator, parts, shape, out)
 }
 
 /// KL by dimension, histograms of μ and σ, and the two dimensions that vary most, by class.
@@ -136,23 +129,4 @@ fn reconstructions(
     let map =
         uncertainty_map(8, shape, Some(&originals[..moments.mean().len()]), &moments.mean(), &moments.deviation())?;
     map.save(out.join("uncertainty.png"))
-}
-
-/// One held-out example along the dimensions of the largest KL.
-fn traversals(evaluator: &mut Evaluator, test: &Dataset, kl_dims: &[f64], shape: [usize; 3], out: &Path) -> Result<()> {
-    let (steps, latent) = (9, evaluator.latent());
-    if kl_dims.len() != latent {
-        return Ok(());
-    }
-    let mut order: Vec<usize> = (0..latent).collect();
-    order.sort_by(|&a, &b| kl_dims[b].total_cmp(&kl_dims[a]));
-    order.truncate(10);
-    let base = first(test, 1);
-    let code = evaluator.encode(&base)?;
-    let values = vec![normal_values(steps, 0.02)?; order.len()];
-    let codes = traverse(&code, &order, &values)?;
-    let like = base.subset(&vec![0; codes.len() / latent]);
-    let images = evaluator.decode_with(&codes, &like)?;
-    let grid = ImageGrid::new(steps, shape[0], shape[1], shape[2])?.images(&images)?;
-    grid.title("one example along its dimensions of the largest KL").save(out.join("traversals.png"))
 }

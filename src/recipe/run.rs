@@ -4,16 +4,19 @@
 //! `summary.json`.
 
 use super::figure::Figure;
-use super::{Parts, Recipe, crossmodal, pictures};
-use crate::data::Dataset;
+use super::scores::{Scores, scores};
+use super::{Parts, Recipe, Sampler, crossmodal, pictures};
+use crate::data::{Dataset, write_npy};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::eval::{Pressure, latent_usage, variance_of_means};
+use crate::report::ImageGrid;
+use crate::tensor::Array;
 use crate::train::{Config, Metrics, Progress, Source, Trainer, load, save};
 use crate::vae::Model;
 use serde::Serialize;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// What `summary.json` holds. Nats are per held-out example.
@@ -44,6 +47,9 @@ pub struct Summary {
     pub kl: f64,
     /// Latent dimensions whose μ varies by more than 0.01 over the held-out examples.
     pub active_units: usize,
+    /// What codes hold of the true factors, where these are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disentanglement: Option<Scores>,
     /// What is wrong with the latent, where something is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
@@ -114,6 +120,40 @@ impl Run {
         self.summarize(out, baseline, seconds)
     }
 
+    /// Reads the weights of the folder `run`, draws `count` codes by `sampler` and decodes them: `samples-NAME.npy` in `out`,
+    /// [count, …], and a picture beside where examples are images.
+    ///
+    /// # Errors
+    /// Weights that are missing or of another model; a model without a prior; files that cannot be written.
+    pub fn sample(
+        &mut self,
+        run: &Path,
+        sampler: Sampler,
+        count: usize,
+        seed: u64,
+        out: &Path,
+    ) -> Result<Vec<PathBuf>> {
+        load(self.trainer.store(), run.join("model.safetensors"))?;
+        let test = &self.parts.test;
+        let like = test.subset(&(0..count).map(|i| i % test.len()).collect::<Vec<_>>());
+        let evaluator = self.trainer.evaluator();
+        let codes = sampler.codes(&self.device, evaluator, &self.parts.train, &like, seed)?;
+        let decoded = evaluator.decode_with(&codes, &like)?;
+        let mut files = vec![out.join(format!("samples-{}.npy", sampler.name()))];
+        fs::create_dir_all(out).map_err(|e| Error::file(out, e))?;
+        if let Some(shape) = pictures::image(test) {
+            let grid = ImageGrid::new(8, shape[0], shape[1], shape[2])?.images(&decoded)?;
+            files.push(files[0].with_extension("png"));
+            grid.title(format!("samples by {}", sampler.name())).save(&files[1])?;
+        }
+        let dims = match test.example("x") {
+            Ok(shape) if count * shape.len() == decoded.len() => [&[count], shape.dims()].concat(),
+            _ => vec![count, decoded.len() / count.max(1)],
+        };
+        write_npy(&files[0], &Array::f32(dims, decoded)?)?;
+        Ok(files)
+    }
+
     fn baseline(&mut self) -> Result<(f64, &'static str)> {
         let (figure, spec) = (self.recipe.figure, &self.recipe.model);
         let model = self.model.as_ref();
@@ -159,6 +199,7 @@ impl Run {
             reconstruction: bound.reconstruction,
             kl: bound.kl,
             active_units: variance.iter().filter(|v| **v > 0.01).count(),
+            disentanglement: scores(test, &codes, evaluator.latent()),
             warning: usage,
         };
         pictures::draw(evaluator, &self.parts, self.model.as_ref(), &bound.kl_dims, config.seed, out)?;

@@ -4,6 +4,7 @@
 mod batch;
 mod binarized;
 mod corruption;
+mod density;
 mod ladder;
 mod likelihood;
 mod model;
@@ -25,6 +26,7 @@ pub use batch::Batch;
 pub(crate) use batch::leaf;
 pub use binarized::Binarized;
 pub use corruption::Corruption;
+pub use density::FlowDensity;
 pub use ladder::{Ladder, Level};
 pub use likelihood::{
     BernoulliLogits, DiscretizedLogisticPixels, GaussianPixels, GaussianReals, LaplacePixels, Likelihood,
@@ -33,7 +35,7 @@ pub use likelihood::{
 pub use model::{Discrete, Model, Player, Terms};
 pub use multimodal::{Alignment, Joint, Modality, Multimodal, product_of_experts, shared_information};
 pub use objective::{Elbo, Objective, Pass};
-pub use posterior::{Delta, DiagonalGaussian, Flowed, Latent, Posterior};
+pub use posterior::{Delta, Deviation, DiagonalGaussian, Flowed, Latent, Posterior};
 pub use prior::{ClassPrior, FlowPrior, MixturePrior, Prior, PriorContext, StandardNormal, VampPrior};
 pub use quantized::{CodePrior, Codebook, Quantized, VectorQuantized};
 pub use semi::{Above, Classifier, M2, Stacked};

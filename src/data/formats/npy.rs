@@ -35,6 +35,27 @@ pub fn load_npy(path: impl AsRef<Path>) -> Result<Dataset> {
     Ok(crate::data::synthetic::split(set))
 }
 
+/// Writes an array as `.npy`, format 1, little-endian and in C's order.
+///
+/// # Errors
+/// [`Error::File`] when the file cannot be written.
+pub fn write_npy(path: impl AsRef<Path>, array: &Array) -> Result<()> {
+    let path = path.as_ref();
+    let descr = match array.data {
+        ArrayData::F32(_) => "<f4",
+        ArrayData::U32(_) => "<u4",
+        ArrayData::U8(_) => "|u1",
+    };
+    let dims: String = array.shape.dims().iter().map(|dim| format!("{dim},")).collect();
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({dims}), }}");
+    // The whole preamble, 10 bytes and a newline with it, fills 64 bytes or a multiple.
+    header += &" ".repeat((11 + header.len()).next_multiple_of(64) - 11 - header.len());
+    header.push('\n');
+    let bytes =
+        [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), array.bytes()].concat();
+    std::fs::write(path, bytes).map_err(|e| Error::file(path, format!("cannot be written: {e}")))
+}
+
 fn open(path: &Path) -> Result<BufReader<File>> {
     File::open(path).map(BufReader::new).map_err(|e| Error::file(path, format!("cannot open the file: {e}")))
 }

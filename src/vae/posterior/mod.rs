@@ -47,20 +47,36 @@ pub trait Posterior: Debug + Send + Sync {
     fn latent(&self) -> usize;
 }
 
-/// N(μ, diag σ²) with a linear head each for μ (`mu`) and ln σ² (`logvar`), the latter clamped so that no early step
-/// explodes (Kingma & Welling 2013, arXiv 1312.6114).
+/// What the second head of a Gaussian posterior yields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deviation {
+    /// ln σ², in the scope `logvar`.
+    #[default]
+    LogVar,
+    /// s of σ = softplus(s) = ln(1 + eˢ), in the scope `sigma`: it grows no faster than s, so a step far off is no explosion.
+    Softplus,
+}
+
+/// N(μ, diag σ²) with a linear head each for μ (`mu`) and σ ([`Deviation`]); ln σ² is clamped so that no early step explodes
+/// (Kingma & Welling 2013, arXiv 1312.6114).
 #[derive(Clone, Copy, Debug)]
 pub struct DiagonalGaussian {
     /// L.
     pub latent: usize,
     /// Limits of ln σ².
     pub logvar: (f32, f32),
+    /// How σ comes out of the network.
+    pub deviation: Deviation,
 }
 
 impl DiagonalGaussian {
-    /// `latent` dimensions, ln σ² in [−12, 6].
+    /// `latent` dimensions, ln σ² in [−12, 6] from a head of its own.
     pub fn new(latent: usize) -> Self {
-        Self { latent, logvar: (-12.0, 6.0) }
+        Self { latent, logvar: (-12.0, 6.0), deviation: Deviation::LogVar }
+    }
+    /// The same with σ = softplus(s).
+    pub fn softplus(latent: usize) -> Self {
+        Self { deviation: Deviation::Softplus, ..Self::new(latent) }
     }
 }
 
@@ -71,7 +87,16 @@ impl DiagonalGaussian {
             g.scoped(name, |g| Linear::new(self.latent).start(Start::Xavier).forward(g, features, Mode::Train))
         };
         let mu = head(g, "mu")?;
-        let raw = head(g, "logvar")?;
+        let raw = match self.deviation {
+            Deviation::LogVar => head(g, "logvar")?,
+            Deviation::Softplus => {
+                let s = head(g, "sigma")?;
+                let sigma = g.softplus(s)?;
+                let sigma = g.affine(sigma, 1.0, 1e-6)?; // ln 0 would be no number to clamp
+                let log = g.log(sigma)?;
+                g.scale(log, 2.0)?
+            }
+        };
         let logvar = g.clamp(raw, self.logvar.0, self.logvar.1)?;
         Ok(Normal { mu, logvar })
     }

@@ -20,6 +20,8 @@ pub use mixture::MixturePrior;
 pub use normal::StandardNormal;
 pub use vamp::VampPrior;
 
+pub(super) use normal::standard_log_prob;
+
 /// What a prior may ask of the model it is part of.
 pub struct PriorContext<'a> {
     /// The shape of one example.

@@ -26,7 +26,7 @@ impl Prior for StandardNormal {
 }
 
 /// ln N(z; 0, I) of each row, \[B\].
-pub(super) fn standard_log_prob(g: &mut Graph, z: Value) -> Result<Value> {
+pub(in crate::vae) fn standard_log_prob(g: &mut Graph, z: Value) -> Result<Value> {
     let zero = g.full([], 0.0)?;
     let each = g.normal_log_prob(z, zero, zero)?;
     g.per_example(each)
