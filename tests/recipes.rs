@@ -67,6 +67,7 @@ fn changes(text: &str) -> Vec<(&'static str, &'static str)> {
             }
         }
         Some("text") => changes.push(("model.width", "6")),
+        Some("sketch") => changes.push(("model.components", "2")),
         Some("multimodal") if text.contains("halves") => changes.extend([
             ("model.modalities.upper.encoder.hidden", "[9]"),
             ("model.modalities.upper.encoder.activation", "tanh"),

@@ -69,7 +69,7 @@ fn untrained(model: &SequenceVae, set: &Dataset) -> Trainer {
 fn written(model: &SequenceVae, evaluator: &Evaluator, set: &Dataset, drawn: bool) -> (Dataset, Vec<Vec<u32>>) {
     let found = evaluator.map(set, 9, |g, batch| {
         let z = batch.get(g, "z")?;
-        Ok(vec![model.generate(g, z, &batch.example("x")?, drawn)?])
+        Ok(vec![model.generate(g, z, &batch.example("x")?, f32::from(u8::from(drawn)))?])
     });
     let tokens: Vec<u32> = found.unwrap()[0].as_f32().iter().map(|&t| t as u32).collect();
     let rows = tokens.chunks_exact(16).map(<[u32]>::to_vec).collect();
@@ -164,7 +164,7 @@ fn trained(model: &SequenceVae, beta: Beta) -> (usize, f64, f64) {
     let elbo = evaluator.figures(&test, 0).unwrap().elbo;
     let drawn = evaluator.map(&test, 3, |g, batch| {
         let z = model.sample(g, batch)?;
-        Ok(vec![model.generate(g, z, &batch.example("x")?, true)?])
+        Ok(vec![model.generate(g, z, &batch.example("x")?, 1.0)?])
     });
     let known = |row: &[f32]| sentence_log_probability(&row.iter().map(|&t| t as u32).collect::<Vec<_>>()).is_finite();
     let share = drawn.unwrap()[0].as_f32().chunks_exact(16).take(100).filter(|row| known(row)).count();

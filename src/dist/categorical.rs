@@ -28,6 +28,20 @@ impl Categorical {
     pub fn mode(&self, g: &mut Graph) -> Result<Value> {
         g.argmax(self.logits)
     }
+    /// The categories at `temperature` τ: their probabilities to the power of 1/τ, up to a constant.
+    pub fn tempered(&self, g: &mut Graph, temperature: f32) -> Result<Self> {
+        Ok(Self { logits: g.scale(self.logits, temperature.recip())? })
+    }
+    /// A category drawn by `rng`, the graph's noise state: U32 [...].
+    pub fn sample(&self, g: &mut Graph, rng: Value) -> Result<Value> {
+        // The Gumbel-max trick.
+        let uniform = g.uniform(rng, g.shape(self.logits).clone())?;
+        let inner = g.log(uniform)?;
+        let inner = g.scale(inner, -1.0)?;
+        let gumbel = g.log(inner)?;
+        let score = g.sub(self.logits, gumbel)?;
+        g.argmax(score)
+    }
     /// p of every category, [..., K].
     pub fn probs(&self, g: &mut Graph) -> Result<Value> {
         g.softmax(self.logits)

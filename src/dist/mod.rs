@@ -2,6 +2,7 @@
 //! every figure is in nats, element by element, until [`Graph::per_example`] sums it.
 
 mod bernoulli;
+mod bivariate;
 mod categorical;
 mod counts;
 mod laplace;
@@ -12,6 +13,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Value};
 
 pub use bernoulli::Bernoulli;
+pub use bivariate::BivariateMixture;
 pub use categorical::Categorical;
 pub use counts::{NegativeBinomial, Poisson};
 pub use laplace::Laplace;

@@ -82,6 +82,11 @@ pub(super) fn first(set: &Dataset, count: usize) -> Dataset {
     set.subset(&(0..count.min(set.len())).collect::<Vec<_>>())
 }
 
+/// `count` examples, from the first on, over and over.
+pub(super) fn repeated(set: &Dataset, count: usize) -> Dataset {
+    set.subset(&(0..count).map(|i| i % set.len()).collect::<Vec<_>>())
+}
+
 impl DataSpec {
     /// The examples: of the folder `folder` or drawn.
     ///

@@ -8,6 +8,7 @@ use super::labels::labelled;
 use super::model::ModelSpec;
 use super::parts::{LikelihoodSpec, SpreadSpec};
 use super::scores::factors;
+use super::strokes::independent_strokes;
 use super::words::unigrams;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -23,7 +24,7 @@ use std::f64::consts::PI;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Metric {
-    /// The bound, nats per example; beside independent numbers, or words, fitted to the training set.
+    /// The bound, nats per example; beside independent numbers, words or movements, fitted to the training set.
     Elbo,
     /// −ln p(x) by importance sampling, nats per example; likewise.
     Nll,
@@ -162,9 +163,10 @@ impl FigureSpec {
         let model = &recipe.model;
         Ok(match self.metric {
             Metric::Elbo | Metric::Nll => {
-                let (log_p, against) = match unigrams(parts)? {
-                    Some(log_p) => (log_p, "independent words"),
-                    None => (independent(model.likelihood(), parts)?, "independent numbers"),
+                let (log_p, against) = match (unigrams(parts)?, model) {
+                    (Some(log_p), _) => (log_p, "independent words"),
+                    (None, ModelSpec::Sketch(_)) => (independent_strokes(parts)?, "independent movements"),
+                    (None, _) => (independent(model.likelihood(), parts)?, "independent numbers"),
                 };
                 (if self.metric == Metric::Elbo { log_p } else { -log_p }, against)
             }

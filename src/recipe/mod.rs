@@ -27,6 +27,7 @@ mod scores;
 mod semi;
 mod sequence;
 mod series;
+mod strokes;
 mod train;
 mod vae;
 mod ways;
@@ -52,7 +53,7 @@ pub use run::{Run, Summary};
 pub use samplers::Sampler;
 pub use scores::Scores;
 pub use semi::{M1M2Spec, M1Spec, M2Spec};
-pub use sequence::{ReaderSpec, TextSpec, WriterSpec};
+pub use sequence::{ReaderSpec, SketchSpec, TextSpec, WriterSpec};
 pub use train::{GroupSpec, ScheduleSpec, TrainSpec};
 pub use vae::VaeSpec;
 

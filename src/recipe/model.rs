@@ -6,7 +6,7 @@ use super::multimodal::MultimodalSpec;
 use super::parts::LikelihoodSpec;
 use super::quantized::QuantizedSpec;
 use super::semi::{M1M2Spec, M1Spec, M2Spec};
-use super::sequence::TextSpec;
+use super::sequence::{SketchSpec, TextSpec};
 use super::vae::VaeSpec;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -32,6 +32,8 @@ pub enum ModelSpec {
     M1M2(M1M2Spec),
     /// Sentences, word by word.
     Text(TextSpec),
+    /// Sketches, movement by movement.
+    Sketch(SketchSpec),
     /// Several modalities with one code.
     Multimodal(MultimodalSpec),
 }
@@ -50,6 +52,7 @@ impl ModelSpec {
             Self::M2(spec) => Box::new(spec.build(&train.example("x")?, train.classes)?),
             Self::M1M2(spec) => Box::new(spec.build(train)?),
             Self::Text(spec) => Box::new(spec.build(train)?),
+            Self::Sketch(spec) => Box::new(spec.build(train)?),
             Self::Multimodal(spec) => Box::new(spec.build(train)?),
         };
         Ok(binarized(model, binarize))
@@ -86,8 +89,7 @@ impl ModelSpec {
             Self::Quantized(spec) => Some(spec.likelihood),
             Self::M2(spec) => Some(spec.likelihood),
             Self::M1(M1Spec { below, .. }) | Self::M1M2(M1M2Spec { below, .. }) => Some(below.likelihood),
-            Self::Text(_) => None,
-            Self::Multimodal(_) => None,
+            Self::Text(_) | Self::Sketch(_) | Self::Multimodal(_) => None,
         }
     }
 

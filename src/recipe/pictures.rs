@@ -1,7 +1,8 @@
 //! The pictures of a run.
 
-use super::data::{Parts, first};
+use super::data::{Parts, first, repeated};
 use super::samplers::mixture_codes;
+use super::strokes;
 use super::ways;
 use super::words::sentences;
 use crate::data::Dataset;
@@ -40,7 +41,7 @@ pub(super) fn image(set: &Dataset) -> Option<[usize; 3]> {
 /// What eight columns of samples are drawn like, and what they are called: of a model of classes a class a row, the first 20.
 fn shown_samples(test: &Dataset, by_class: bool) -> Result<(Dataset, &'static str)> {
     let rows = if by_class { test.classes.min(20) } else { 8 };
-    let like = test.subset(&(0..8 * rows).map(|i| i % test.len()).collect::<Vec<_>>());
+    let like = repeated(test, 8 * rows);
     if !by_class {
         return Ok((like, "samples from the prior"));
     }
@@ -48,7 +49,7 @@ fn shown_samples(test: &Dataset, by_class: bool) -> Result<(Dataset, &'static st
     Ok((like.with_labels(labels, test.classes)?, "samples, a class a row"))
 }
 
-/// What there is to see: of every model the use of its latent, of images and sentences what it makes of them.
+/// What there is to see: of every model the use of its latent, of images, sentences and sketches what it makes of them.
 pub(super) fn draw(
     evaluator: &mut Evaluator,
     parts: &Parts,
@@ -62,9 +63,10 @@ pub(super) fn draw(
     if !test.vocabulary.is_empty() {
         sentences(evaluator, test, seed, &out.join("sentences.txt"))?;
     }
+    strokes::pictures(evaluator, model, parts, seed, out)?;
     let Some(shape) = image(test) else { return Ok(()) };
     reconstructions(evaluator, model, test, shape, out)?;
-    let like = test.subset(&(0..64).map(|i| i % test.len()).collect::<Vec<_>>());
+    let like = repeated(test, 64);
     let grid = |images: &[f32], title: &str| -> Result<ImageGrid> {
         Ok(ImageGrid::new(8, shape[0], shape[1], shape[2])?.images(images)?.title(title))
     };

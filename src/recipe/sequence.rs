@@ -4,7 +4,7 @@ use super::parts::{PosteriorSpec, PriorSpec};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::tensor::DType;
-use crate::vae::{Elbo, Reader, SequenceVae, Words, Writer};
+use crate::vae::{Elbo, Reader, SequenceVae, Strokes, Words, Writer};
 use serde::{Deserialize, Serialize};
 
 /// An encoder of sequences.
@@ -123,6 +123,54 @@ impl TextSpec {
             prior: self.prior.build(),
             writer: self.decoder.into(),
             dropout: self.word_dropout,
+            objective: Elbo { free_bits: self.free_bits, capacity: None },
+        })
+    }
+}
+
+/// A [`SequenceVae`] of [`Strokes`] by name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SketchSpec {
+    /// Latent dimensions.
+    pub latent: usize,
+    /// Gaussians of a movement.
+    pub components: usize,
+    /// From sketches to features.
+    pub encoder: ReaderSpec,
+    /// From codes to sketches.
+    pub decoder: WriterSpec,
+    /// Probability that a step is kept from the decoder, in training.
+    #[serde(default)]
+    pub dropout: f32,
+    /// Nats of KL that a latent dimension has for free.
+    #[serde(default)]
+    pub free_bits: f32,
+    /// q(z|x).
+    #[serde(default)]
+    pub posterior: PosteriorSpec,
+    /// p(z).
+    #[serde(default)]
+    pub prior: PriorSpec,
+}
+
+impl SketchSpec {
+    /// The model for the training set `train`, whose movements set the scale.
+    ///
+    /// # Errors
+    /// Data that are no sketches.
+    pub fn build(&self, train: &Dataset) -> Result<SequenceVae> {
+        let x = train.column("x")?;
+        if x.ty().dtype != DType::F32 || x.shape.rank() != 3 || x.shape.last() != 5 || x.shape.dims()[1] < 2 {
+            return Err(Error::Config(format!("a sketch model takes steps [N, T, 5], not {}; take sketches", x.ty())));
+        }
+        Ok(SequenceVae {
+            elements: Box::new(Strokes::like(train.floats("x")?, self.components)?),
+            reader: self.encoder.into(),
+            posterior: self.posterior.build(self.latent),
+            prior: self.prior.build(),
+            writer: self.decoder.into(),
+            dropout: self.dropout,
             objective: Elbo { free_bits: self.free_bits, capacity: None },
         })
     }

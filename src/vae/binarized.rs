@@ -38,6 +38,9 @@ impl Model for Binarized {
     fn decode(&self, g: &mut Graph, z: Value, batch: &Batch) -> Result<Value> {
         self.inner.decode(g, z, batch)
     }
+    fn draw(&self, g: &mut Graph, z: Value, batch: &Batch, temperature: f32) -> Result<Value> {
+        self.inner.draw(g, z, batch, temperature)
+    }
     fn sample(&self, g: &mut Graph, batch: &Batch) -> Result<Value> {
         self.inner.sample(g, batch)
     }

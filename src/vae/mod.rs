@@ -39,7 +39,7 @@ pub use posterior::{Delta, Deviation, DiagonalGaussian, Flowed, Latent, Posterio
 pub use prior::{ClassPrior, FlowPrior, MixturePrior, Prior, PriorContext, StandardNormal, VampPrior};
 pub use quantized::{CodePrior, Codebook, Quantized, VectorQuantized};
 pub use semi::{Above, Classifier, M2, Stacked};
-pub use sequence::{Elements, Picked, Reader, SequenceVae, Words, Writer};
+pub use sequence::{Draw, Elements, Picked, Reader, SequenceVae, Strokes, Words, Writer};
 
 /// The six parts, and what they may be conditioned on. See the module.
 #[derive(Debug)]

@@ -25,6 +25,16 @@ pub trait Model: Debug + Send + Sync {
     /// A code for each example of `batch` from the prior, [B, L]. Of the batch it reads what the model is conditioned on.
     fn sample(&self, g: &mut Graph, batch: &Batch) -> Result<Value>;
 
+    /// Examples of codes `z` [B, L] drawn from p(x|z), nearer to the most likely the lower the `temperature` is (0: the most
+    /// likely; 1: as they are), where the model writes examples element by element; else E[x|z].
+    ///
+    /// # Errors
+    /// A temperature below 0.
+    fn draw(&self, g: &mut Graph, z: Value, batch: &Batch, temperature: f32) -> Result<Value> {
+        let _ = temperature;
+        self.decode(g, z, batch)
+    }
+
     /// The columns of the modalities that the model has beside each other, in the order in which [`Model::decode`] yields them
     /// side by side; empty for a model of one.
     fn modalities(&self) -> Vec<&str> {

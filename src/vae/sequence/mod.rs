@@ -2,6 +2,7 @@
 //! the elements are is [`Elements`]; how they are read and written, [`Reader`] and [`Writer`].
 
 mod reader;
+mod strokes;
 mod text;
 mod writer;
 
@@ -13,6 +14,7 @@ use crate::tensor::{Shape, TensorType};
 use std::fmt::Debug;
 
 pub use reader::Reader;
+pub use strokes::Strokes;
 pub use text::Words;
 pub use writer::Writer;
 
@@ -36,8 +38,24 @@ pub trait Elements: Debug + Send + Sync {
     fn log_prob(&self, g: &mut Graph, heads: Value, batch: &Batch) -> Result<Value>;
     /// The mean number of elements that count, a scalar.
     fn count(&self, g: &mut Graph, batch: &Batch) -> Result<Value>;
-    /// An element of each distribution `head` [N, W]: the most likely one, or one drawn by `noise`.
-    fn pick(&self, g: &mut Graph, head: Value, noise: Option<Value>) -> Result<Picked>;
+    /// What is told of the bound, with its name: made of the nats for `each` element that counts, a scalar.
+    fn figure(&self, g: &mut Graph, each: Value) -> Result<(&'static str, Value)>;
+    /// An element of each distribution `head` [N, W]: the most likely one, or one that is drawn.
+    fn pick(&self, g: &mut Graph, head: Value, draw: Option<Draw>) -> Result<Picked>;
+    /// What `x` has past the end, [1, E]; zeros where absent.
+    fn padding(&self, g: &mut Graph) -> Result<Option<Value>> {
+        let _ = g;
+        Ok(None)
+    }
+}
+
+/// How elements are drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Draw {
+    /// The graph's noise state.
+    pub noise: Value,
+    /// τ above 0: at 1 as the distribution says, below nearer to the most likely.
+    pub temperature: f32,
 }
 
 /// Elements that were chosen, one a row.
@@ -167,16 +185,19 @@ impl SequenceVae {
         })
     }
 
-    /// Sequences of codes `z` [N, L], element by element, shaped as `example`, in floats; zeros after the end. The
-    /// most likely element at each step, or one drawn by the graph's noise.
+    /// Sequences of codes `z` [N, L], element by element, shaped as `example`, in floats, padded after the end. The
+    /// most likely element at each step where `temperature` is 0, else one drawn at it by the graph's noise.
     ///
     /// # Errors
-    /// Where model and example do not fit together.
-    pub fn generate(&self, g: &mut Graph, z: Value, example: &Shape, drawn: bool) -> Result<Value> {
+    /// A temperature below 0 or not finite; where model and example do not fit together.
+    pub fn generate(&self, g: &mut Graph, z: Value, example: &Shape, temperature: f32) -> Result<Value> {
+        if !temperature.is_finite() || temperature < 0.0 {
+            return Err(Error::Config(format!("elements are drawn at a temperature of 0 or more, not {temperature}")));
+        }
         let (rows, given) = (g.shape(z).dims()[0], self.elements.given());
         let steps = example.dims().first().copied().unwrap_or(1);
         let most = steps - usize::from(given.is_some());
-        let noise = if drawn { Some(g.noise_state()?) } else { None };
+        let draw = if temperature > 0.0 { Some(Draw { noise: g.noise_state()?, temperature }) } else { None };
         g.scoped("decoder", |g| {
             let mut all = given.map(|given| g.full([rows, 1], given)).transpose()?.into_iter().collect::<Vec<_>>();
             let (mut pen, first) = (self.writer.pen(g, z)?, self.elements.first(g)?);
@@ -185,8 +206,8 @@ impl SequenceVae {
             for _ in 0..most {
                 let output = self.writer.next(g, &mut pen, told, z, most)?;
                 let head = self.head(g, output)?;
-                let picked = self.elements.pick(g, head, noise)?;
-                all.push(g.mul(picked.element, open)?);
+                let picked = self.elements.pick(g, head, draw)?;
+                all.push(self.padded(g, picked.element, open)?);
                 let goes_on = g.affine(picked.ends, -1.0, 1.0)?;
                 open = g.mul(open, goes_on)?;
                 told = picked.vector;
@@ -194,6 +215,15 @@ impl SequenceVae {
             let joined = g.concat(&all, 1)?;
             g.reshape(joined, [&[rows], example.dims()].concat())
         })
+    }
+
+    /// `element` [N, E] where the sequence is `open` (1, else 0: [N, 1]), padding where it has ended.
+    fn padded(&self, g: &mut Graph, element: Value, open: Value) -> Result<Value> {
+        let element = g.mul(element, open)?;
+        let Some(padding) = self.elements.padding(g)? else { return Ok(element) };
+        let over = g.affine(open, -1.0, 1.0)?;
+        let padding = g.mul(over, padding)?;
+        g.add(element, padding)
     }
 
     /// What the prior may ask: nothing of the data.
@@ -211,7 +241,7 @@ impl Model for SequenceVae {
         let latent = self.encode(g, batch, 1, mode)?;
         let reconstruction_each = self.reconstruction(g, latent.z, batch, mode)?;
         let kl_each = self.with_context(example.clone(), |context| self.prior.kl(g, &latent, context))?;
-        let mean = self.generate(g, latent.mu, &example, false)?;
+        let mean = self.generate(g, latent.mu, &example, 0.0)?;
         g.scoped("objective", |g| {
             let reconstruction = g.mean_all(reconstruction_each)?;
             let kl = g.mean_all(kl_each)?;
@@ -219,17 +249,16 @@ impl Model for SequenceVae {
             let bound = g.add(reconstruction, kl)?;
             let beta = g.input("beta", TensorType::f32([]))?;
             let loss = self.objective.weigh(g, reconstruction, kl_each, self.latent(), beta)?;
-            // Nats for each element that counts; its exponential is the perplexity, from above.
             let count = self.elements.count(g, batch)?;
             let each = g.div(bound, count)?;
-            let perplexity = g.exp(each)?;
+            let figure = self.elements.figure(g, each)?;
             Ok(Terms {
                 loss,
                 players: vec![],
                 elbo: g.scale(bound, -1.0)?,
                 reconstruction,
                 kl,
-                figures: vec![("perplexity", perplexity)],
+                figures: vec![figure],
                 reconstruction_each,
                 kl_each,
                 latent,
@@ -244,7 +273,11 @@ impl Model for SequenceVae {
 
     /// The most likely sequence, element by element.
     fn decode(&self, g: &mut Graph, z: Value, batch: &Batch) -> Result<Value> {
-        self.generate(g, z, &batch.example("x")?, false)
+        self.draw(g, z, batch, 0.0)
+    }
+
+    fn draw(&self, g: &mut Graph, z: Value, batch: &Batch, temperature: f32) -> Result<Value> {
+        self.generate(g, z, &batch.example("x")?, temperature)
     }
 
     fn sample(&self, g: &mut Graph, batch: &Batch) -> Result<Value> {

@@ -1,6 +1,6 @@
 //! Words as elements.
 
-use super::{Elements, Picked};
+use super::{Draw, Elements, Picked};
 use crate::dist::Categorical;
 use crate::error::Result;
 use crate::graph::{Graph, Init, Value};
@@ -90,20 +90,16 @@ impl Elements for Words {
         }
     }
 
-    fn pick(&self, g: &mut Graph, head: Value, noise: Option<Value>) -> Result<Picked> {
-        let rows = g.shape(head).dims()[0];
-        let score = match noise {
-            None => head,
-            Some(rng) => {
-                // The Gumbel-max trick.
-                let uniform = g.uniform(rng, [rows, self.vocabulary])?;
-                let inner = g.log(uniform)?;
-                let inner = g.scale(inner, -1.0)?;
-                let gumbel = g.log(inner)?;
-                g.sub(head, gumbel)?
-            }
+    fn figure(&self, g: &mut Graph, each: Value) -> Result<(&'static str, Value)> {
+        Ok(("perplexity", g.exp(each)?)) // from above
+    }
+
+    fn pick(&self, g: &mut Graph, head: Value, draw: Option<Draw>) -> Result<Picked> {
+        let words = Categorical { logits: head };
+        let token = match draw {
+            None => words.mode(g)?,
+            Some(Draw { noise, temperature }) => words.tempered(g, temperature)?.sample(g, noise)?,
         };
-        let token = g.argmax(score)?;
         let table = self.table(g)?;
         let vector = g.embedding(table, token)?;
         let hot = g.one_hot(token, self.vocabulary)?;
