@@ -55,13 +55,25 @@ fn changes(text: &str) -> Vec<(&'static str, &'static str)> {
             changes.extend([("data.train", "120"), ("data.labels", "60")]); // some in any six examples
             if name != "m2" {
                 changes.extend([("model.below.encoder.hidden", "[9]"), ("model.below.latent", "4")]);
+                changes.push(("model.below.encoder.activation", "tanh"));
             }
             match name {
                 "m1" => changes.push(("model.classifier.hidden", "[7]")),
-                "m2" => changes.extend([("model.classifier.hidden", "[9]"), ("model.classifier.activation", "tanh")]),
+                "m2" => changes.extend([
+                    ("model.joint.hidden", "[6]"),
+                    ("model.joint.activation", "tanh"),
+                    ("model.decoder.hidden", "[9, 7]"),
+                    ("model.decoder.activation", "tanh"),
+                    ("model.classifier.hidden", "[9]"),
+                    ("model.classifier.activation", "tanh"),
+                ]),
                 _ => changes.extend([
-                    ("model.above.encoder.hidden", "[7]"),
+                    ("model.above.joint.hidden", "[6]"),
+                    ("model.above.joint.activation", "tanh"),
+                    ("model.above.decoder.hidden", "[7, 6]"),
+                    ("model.above.decoder.activation", "tanh"),
                     ("model.above.classifier.hidden", "[7]"),
+                    ("model.above.classifier.activation", "tanh"),
                     ("model.above.latent", "2"),
                 ]),
             }

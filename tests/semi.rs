@@ -13,8 +13,8 @@ use wavae::recipe::{DataSpec, Recipe};
 use wavae::tensor::Shape;
 use wavae::testing::Gen;
 use wavae::vae::{
-    Above, Batch, ClassPrior, Classifier, DiagonalGaussian, Flowed, GaussianReals, M2, Model, Posterior, Prior,
-    PriorContext, Spread, Stacked, StandardNormal, Vae,
+    Above, Batch, Behind, ClassPrior, Classifier, DiagonalGaussian, Draws, Flowed, GaussianReals, M2, Model, Posterior,
+    Prior, PriorContext, Spread, Stacked, StandardNormal, Vae,
 };
 use wavae::{Array, Device, Executable, Store, TensorType};
 
@@ -35,8 +35,16 @@ fn classifier(units: usize) -> Classifier {
     Classifier { net: Box::new(net(units)), classes: CLASSES }
 }
 
+const ALPHA: f32 = 1.7;
+
 fn m2(prior: impl Prior + 'static) -> M2 {
-    M2::new(conditional(DiagonalGaussian::new(2), prior), classifier(6), 1.7).unwrap()
+    M2::new(conditional(DiagonalGaussian::new(2), prior), classifier(6), ALPHA).unwrap()
+}
+
+/// An M2 whose features and class meet in a layer of their own.
+fn m2_behind() -> M2 {
+    let posterior = Behind { net: Box::new(net(5)), base: Box::new(DiagonalGaussian::new(2)) };
+    M2::new(conditional(posterior, StandardNormal), classifier(6), ALPHA).unwrap()
 }
 
 /// An M2 of codes of length `code`.
@@ -44,7 +52,7 @@ fn m2_of_codes(code: usize) -> M2 {
     let decoder = net(5).then("out", Linear::new(code));
     let likelihood = GaussianReals { sigma: Spread::Learned };
     let vae = Vae::new(net(6), DiagonalGaussian::new(2), decoder, likelihood);
-    M2::new(Vae { classes: Some(CLASSES), ..vae }, classifier(4), 1.7).unwrap()
+    M2::new(Vae { classes: Some(CLASSES), ..vae }, classifier(4), ALPHA).unwrap()
 }
 
 fn stacked(above: Above) -> Stacked {
@@ -68,13 +76,14 @@ fn objective(model: &dyn Model, labels: [u32; 5], labelled: [u32; 5]) -> Objecti
 #[test]
 fn gradients_of_whole_objectives() {
     let flowed = || Flowed { base: DiagonalGaussian::new(3), flow: Box::new(Chain::new().then(Planar)) };
-    let models: [(&str, Box<dyn Model>); 8] = [
+    let models: [(&str, Box<dyn Model>); 9] = [
         ("conditional", Box::new(conditional(DiagonalGaussian::new(3), StandardNormal))),
         ("conditional, class prior", Box::new(conditional(DiagonalGaussian::new(3), ClassPrior))),
         ("conditional, class prior behind a flow", Box::new(conditional(flowed(), ClassPrior))),
         ("classifier", Box::new(classifier(6))),
         ("m2", Box::new(m2(StandardNormal))),
         ("m2, class prior", Box::new(m2(ClassPrior))),
+        ("m2, features and class meeting in a layer", Box::new(m2_behind())),
         ("m1", Box::new(stacked(Above::Classifier(classifier(6))))),
         ("m1+m2", Box::new(stacked(Above::M2(m2_of_codes(4))))),
     ];
@@ -88,7 +97,10 @@ fn gradients_of_whole_objectives() {
 
 /// Reconstruction, and the KL in parts, of each of the five examples.
 fn bounds(model: &dyn Model, labels: [u32; 5], labelled: [u32; 5]) -> (Vec<f64>, Vec<f64>) {
-    let objective = objective(model, labels, labelled);
+    bounds_of(&objective(model, labels, labelled))
+}
+
+fn bounds_of(objective: &Objective) -> (Vec<f64>, Vec<f64>) {
     let roots = [objective.terms.reconstruction_each, objective.terms.kl_each];
     let (mut interpreter, mut memory) = objective.interpreter::<f64>(&roots).unwrap();
     interpreter.run(&mut memory).unwrap();
@@ -96,24 +108,47 @@ fn bounds(model: &dyn Model, labels: [u32; 5], labelled: [u32; 5]) -> (Vec<f64>,
     (a, b)
 }
 
+/// Equation 6 of Kingma 2014: with a label the bound is the conditional model's plus ln p(y) = −ln C. That model draws the
+/// same noise.
+#[test]
+fn a_bound_with_a_label_is_the_conditional_models() {
+    let m2_objective = objective(&m2(ClassPrior), LABELS, [1; 5]);
+    let mut alone = objective(&conditional(DiagonalGaussian::new(2), ClassPrior), LABELS, [1; 5]);
+    for (name, weight) in &mut alone.weights {
+        weight.clone_from(&m2_objective.weights[name]);
+    }
+    let ((reconstruction, kl), (own_reconstruction, own_kl)) = (bounds_of(&m2_objective), bounds_of(&alone));
+    for i in 0..5 {
+        let (kl, own_kl) = (&kl[3 * i..][..3], &own_kl[2 * i..][..2]);
+        let off = reconstruction[i] - own_reconstruction[i];
+        assert!(off.abs() < 1e-12, "example {i}: reconstruction is {off:e} off");
+        let off = kl.iter().sum::<f64>() - own_kl.iter().sum::<f64>() - (CLASSES as f64).ln();
+        assert!(off.abs() < 1e-6, "example {i}: the KL is {off:e} off"); // ln C is a constant in f32
+    }
+}
+
+/// ln q(y|x) of the five examples at the weights of `objective`, in f32.
+fn log_q(model: &dyn Model, objective: &Objective) -> Vec<f64> {
+    let mut g = Graph::new();
+    let x = g.input("x", TensorType::f32([5, 7, 5, 1])).unwrap();
+    let batch = Batch::of(&g, x);
+    let log_q = model.classify(&mut g, &batch).unwrap();
+    let store = Store::new(&Device::Cpu, &[&g]).unwrap();
+    for (name, _) in store.weights() {
+        store.write(&name, &objective.weights[&name]).unwrap();
+    }
+    let mut exe = Executable::compile(&Device::Cpu, &store, &g, &[log_q]).unwrap();
+    exe.write("x", &columns(LABELS, [0; 5])[0].1).unwrap();
+    exe.run().unwrap();
+    exe.read(log_q).unwrap().as_f32().iter().map(|&l| l.into()).collect()
+}
+
 /// Equations 6 and 7 of Kingma 2014: the bound without a label is the mean under q(y|x) of the bounds with the label y, plus
 /// the entropy of q(y|x). The noise is the same.
 #[test]
 fn a_bound_without_a_label_is_the_mean_of_those_with_one() {
-    for model in [m2(StandardNormal), m2(ClassPrior)] {
-        let mut g = Graph::new();
-        let x = g.input("x", TensorType::f32([5, 7, 5, 1])).unwrap();
-        let batch = Batch::of(&g, x);
-        let log_q = model.classify(&mut g, &batch).unwrap();
-        let objective = objective(&model, LABELS, [0; 5]);
-        let store = Store::new(&Device::Cpu, &[&g]).unwrap();
-        for (name, _) in store.weights() {
-            store.write(&name, &objective.weights[&name]).unwrap();
-        }
-        let mut exe = Executable::compile(&Device::Cpu, &store, &g, &[log_q]).unwrap();
-        exe.write("x", &columns(LABELS, [0; 5])[0].1).unwrap();
-        exe.run().unwrap();
-        let log_q: Vec<f64> = exe.read(log_q).unwrap().as_f32().iter().map(|&l| l.into()).collect();
+    for model in [m2(StandardNormal), m2(ClassPrior), m2_behind()] {
+        let log_q = log_q(&model, &objective(&model, LABELS, [0; 5]));
         let total = |(reconstruction, kl): (Vec<f64>, Vec<f64>), i: usize| {
             reconstruction[i] + kl.chunks_exact(3).nth(i).unwrap().iter().sum::<f64>()
         };
@@ -131,6 +166,83 @@ fn a_bound_without_a_label_is_the_mean_of_those_with_one() {
             assert!((total(mixed.clone(), i) - known).abs() < 1e-12, "example {i} among others");
         }
     }
+}
+
+/// Equation 9: the loss is the mean of the negative bounds, with β (0.7 here) on both KL, and α times the mean −ln q(y|x) of
+/// the labels that may be used; 0 where there are none.
+#[test]
+fn the_loss_is_the_bounds_and_the_labels_there_are() {
+    let model = m2(ClassPrior);
+    for known in [SOME, [1; 5], [0; 5]] {
+        let objective = objective(&model, LABELS, known);
+        let (reconstruction, kl) = bounds(&model, LABELS, known);
+        let mean = |each: &[f64]| each.iter().sum::<f64>() / 5.0;
+        let log_q = log_q(&model, &objective);
+        let used: Vec<usize> = (0..5).filter(|&i| known[i] == 1).collect();
+        let taught = used.iter().map(|&i| -log_q[CLASSES * i + LABELS[i] as usize]).sum::<f64>();
+        let taught = taught / used.len().max(1) as f64;
+        let terms = &objective.terms;
+        let roots = [terms.loss, terms.elbo, terms.figures[0].1];
+        let (mut interpreter, mut memory) = objective.interpreter::<f64>(&roots).unwrap();
+        interpreter.run(&mut memory).unwrap();
+        let [loss, elbo, figure] = roots.map(|root| interpreter.read_real(root, &memory)[0]);
+        let (reconstruction, kl) = (mean(&reconstruction), mean(&kl));
+        let expected = reconstruction + f64::from(0.7f32) * kl + f64::from(ALPHA) * taught;
+        // q(y|x) is known in f32.
+        assert!((figure - taught).abs() < 1e-5, "{known:?}: {figure}, not {taught}");
+        assert!((loss - expected).abs() < 1e-5, "{known:?}: {loss}, not {expected}");
+        assert!((elbo + reconstruction + kl).abs() < 1e-9, "{known:?}: {elbo}");
+    }
+}
+
+/// Where neither posterior nor decoder looks at the class, the bound is the same under every class in every bit, though its
+/// codes are drawn.
+#[test]
+fn classes_share_their_noise() {
+    let model = m2(StandardNormal);
+    let under = [0, 1, 2].map(|class| {
+        let mut objective = objective(&model, [class; 5], [1; 5]);
+        for name in ["posterior.mu.weight", "posterior.logvar.weight", "decoder.fc.weight"] {
+            let old = &objective.weights[name];
+            let (shape, mut rows) = (old.shape.clone(), old.as_f32().to_vec());
+            let from = rows.len() - CLASSES * shape.last();
+            rows[from..].fill(0.0);
+            objective.weights.insert(name.into(), Array::f32(shape, rows).unwrap());
+        }
+        let (mut interpreter, mut memory) =
+            objective.interpreter::<f64>(&[objective.terms.reconstruction_each]).unwrap();
+        interpreter.run(&mut memory).unwrap();
+        interpreter.read_real(objective.terms.reconstruction_each, &memory).to_vec()
+    });
+    assert_eq!(under[0], under[1]);
+    assert_eq!(under[0], under[2]);
+}
+
+/// Blocks that are drawn alike: one noise for each row of a block, each sample and each dimension, the same in every block.
+#[test]
+fn blocks_are_drawn_alike() {
+    let (samples, blocks, rows, latent) = (2, 3, 2, 2);
+    let posterior = DiagonalGaussian::new(latent);
+    let mut g = Graph::new();
+    let features = g.full([blocks * rows, 4], 0.0).unwrap();
+    let z = posterior.infer(&mut g, features, Draws { samples, alike: blocks }).unwrap().z;
+    let store = Store::new(&Device::Cpu, &[&g]).unwrap();
+    store.init(&g, 3).unwrap();
+    let mut exe = Executable::compile(&Device::Cpu, &store, &g, &[z]).unwrap();
+    exe.write("rng", &Array::u32([4], vec![3, 0, 0, 0]).unwrap()).unwrap();
+    exe.run().unwrap();
+    let z = exe.read(z).unwrap();
+    assert_eq!(z.shape.dims(), [samples * blocks * rows, latent]);
+    let mut drawn = vec![];
+    for sample in z.as_f32().chunks_exact(blocks * rows * latent) {
+        let first = &sample[..rows * latent];
+        assert!(sample.chunks_exact(rows * latent).all(|block| block == first), "{sample:?}");
+        drawn.extend_from_slice(first);
+    }
+    drawn.sort_by(f32::total_cmp);
+    assert!(drawn.windows(2).all(|pair| pair[0] < pair[1]), "one noise for several: {drawn:?}");
+    let refused = posterior.infer(&mut g, features, Draws { samples, alike: 4 }).unwrap_err().to_string();
+    assert!(refused.contains("4 equal blocks"), "{refused}");
 }
 
 /// ln p(x) is above the bound, and with one class M2 is its conditional model.

@@ -7,7 +7,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::nn::{Linear, Sequential};
 use crate::tensor::Shape;
-use crate::vae::{Above, Classifier, M2, Stacked, Vae};
+use crate::vae::{Above, Behind, Classifier, M2, Stacked, Vae};
 use serde::{Deserialize, Serialize};
 
 /// A model of all examples and a classifier of its codes.
@@ -35,6 +35,10 @@ pub struct M2Spec {
     pub classifier: Net,
     /// p(x|y, z).
     pub likelihood: LikelihoodSpec,
+    /// Between the features with the class beside them and q(z|x, y): where the two meet, without which the class only moves
+    /// what x says of z.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joint: Option<Net>,
     /// q(z|x, y).
     #[serde(default)]
     pub posterior: PosteriorSpec,
@@ -86,9 +90,14 @@ impl M2Spec {
     pub(super) fn build(&self, shape: &Shape, classes: usize) -> Result<M2> {
         let likelihood = self.likelihood.build();
         let decoder = self.decoder.as_ref().unwrap_or(&self.encoder).decoder(shape, likelihood.width())?;
+        let posterior = self.posterior.build(self.latent);
         let vae = Vae {
             encoder: Box::new(self.encoder.encoder(shape)?),
-            posterior: self.posterior.build(self.latent),
+            posterior: match &self.joint {
+                // Its input is a row of features, whatever their number: dense layers alone fit.
+                Some(joint) => Box::new(Behind { net: Box::new(joint.encoder(&[1].into())?), base: posterior }),
+                None => posterior,
+            },
             prior: self.prior.build(),
             decoder: Box::new(decoder),
             likelihood,

@@ -35,7 +35,7 @@ pub use likelihood::{
 pub use model::{Discrete, Model, Player, Terms};
 pub use multimodal::{Alignment, Joint, Modality, Multimodal, product_of_experts, shared_information};
 pub use objective::{Elbo, Objective, Pass};
-pub use posterior::{Delta, Deviation, DiagonalGaussian, Flowed, Latent, Posterior};
+pub use posterior::{Behind, Delta, Deviation, DiagonalGaussian, Draws, Flowed, Latent, Posterior};
 pub use prior::{ClassPrior, FlowPrior, MixturePrior, Prior, PriorContext, StandardNormal, VampPrior};
 pub use quantized::{CodePrior, Codebook, Quantized, VectorQuantized};
 pub use semi::{Above, Classifier, M2, Stacked};
@@ -104,7 +104,7 @@ impl Vae {
     /// q(z|x) and `samples` samples of it for each example, [samples · B, L].
     pub fn encode(&self, g: &mut Graph, batch: &Batch, samples: usize, mode: Mode) -> Result<Latent> {
         let features = self.features(g, batch, mode)?;
-        self.infer(g, features, batch, samples)
+        self.infer(g, features, batch, samples.into())
     }
     /// What the encoder makes of x, [B, F], before any label.
     fn features(&self, g: &mut Graph, batch: &Batch, mode: Mode) -> Result<Value> {
@@ -115,9 +115,9 @@ impl Vae {
         g.scoped("encoder", |g| self.encoder.forward(g, x, mode))
     }
     /// q(z|x) from features.
-    fn infer(&self, g: &mut Graph, features: Value, batch: &Batch, samples: usize) -> Result<Latent> {
+    fn infer(&self, g: &mut Graph, features: Value, batch: &Batch, draws: Draws) -> Result<Latent> {
         let features = self.beside_label(g, features, batch)?;
-        g.scoped("posterior", |g| self.posterior.infer(g, features, samples))
+        g.scoped("posterior", |g| self.posterior.infer(g, features, draws))
     }
 
     /// `rows` [n · B, F] with the one-hot labels of the batch as further columns, where the model has classes.

@@ -1,6 +1,6 @@
 //! Posteriors that go through a flow.
 
-use super::{DiagonalGaussian, Latent, Posterior};
+use super::{DiagonalGaussian, Draws, Latent, Posterior};
 use crate::dist::Normal;
 use crate::error::Result;
 use crate::flow::Flow;
@@ -17,8 +17,8 @@ pub struct Flowed {
 }
 
 impl Posterior for Flowed {
-    fn infer(&self, g: &mut Graph, features: Value, samples: usize) -> Result<Latent> {
-        let base = self.base.infer(g, features, samples)?;
+    fn infer(&self, g: &mut Graph, features: Value, draws: Draws) -> Result<Latent> {
+        let base = self.base.infer(g, features, draws)?;
         let mut forward = |z: Value| g.scoped("flow", |g| self.flow.forward(g, z));
         let ((z, log_det), (mu, _)) = (forward(base.z)?, forward(base.mu)?);
         let log_q_flowed = match base.log_q(g)? {

@@ -1,13 +1,15 @@
 //! Posteriors: from the encoder's features to q(z|x).
 
+mod behind;
 mod flowed;
 
 use crate::dist::Normal;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::nn::{Linear, Mode, Module, Start};
 use std::fmt::Debug;
 
+pub use behind::Behind;
 pub use flowed::Flowed;
 
 /// A sample of the posterior and what it was drawn from.
@@ -36,11 +38,51 @@ impl Latent {
     }
 }
 
+/// How codes are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draws {
+    /// Samples for each row of features.
+    pub samples: usize,
+    /// How many blocks of rows, one after the other and equally long, are drawn with one and the same noise. Whatever is
+    /// compared between the blocks then differs by the rows, not by luck.
+    pub alike: usize,
+}
+
+/// So many samples, each row by itself.
+impl From<usize> for Draws {
+    fn from(samples: usize) -> Self {
+        Self { samples, alike: 1 }
+    }
+}
+
+impl Draws {
+    /// The distribution `q` of rows [B, L] and samples of it, both with samples · B rows.
+    fn of(self, g: &mut Graph, q: Normal) -> Result<(Value, Normal)> {
+        let &[rows, latent] = g.shape(q.mu).dims() else {
+            return Err(Error::shape("posterior", format!("codes are rows of numbers, not {}", g.shape(q.mu))));
+        };
+        let q = Normal { mu: g.tile(q.mu, self.samples)?, logvar: g.tile(q.logvar, self.samples)? };
+        let rng = g.noise_state()?;
+        if self.alike <= 1 {
+            return Ok((q.rsample(g, rng)?, q));
+        }
+        if rows % self.alike != 0 {
+            return Err(Error::shape("posterior", format!("{rows} rows are not {} equal blocks", self.alike)));
+        }
+        let block = rows / self.alike * latent;
+        let eps = g.normal(rng, [self.samples, 1, block])?;
+        let room = g.full([self.samples, self.alike, block], 0.0)?;
+        let eps = g.add(eps, room)?;
+        let eps = g.reshape(eps, [self.samples * rows, latent])?;
+        Ok((g.reparameterize(q.mu, q.logvar, eps)?, q))
+    }
+}
+
 /// How features become a latent distribution.
 pub trait Posterior: Debug + Send + Sync {
-    /// q(z|x) from `features` [B, F], and `samples` samples for each example, the samples as the slow axis: everything in
-    /// the [`Latent`] has samples · B rows.
-    fn infer(&self, g: &mut Graph, features: Value, samples: usize) -> Result<Latent>;
+    /// q(z|x) from `features` [B, F], and samples for each example, the samples as the slow axis: everything in the
+    /// [`Latent`] has samples · B rows.
+    fn infer(&self, g: &mut Graph, features: Value, draws: Draws) -> Result<Latent>;
     /// q(z|x) alone, without a sample; `None` where it is no Gaussian: for a point and behind a flow.
     fn distribution(&self, g: &mut Graph, features: Value) -> Result<Option<Normal>>;
     /// Latent dimensions L.
@@ -103,11 +145,10 @@ impl DiagonalGaussian {
 }
 
 impl Posterior for DiagonalGaussian {
-    fn infer(&self, g: &mut Graph, features: Value, samples: usize) -> Result<Latent> {
+    fn infer(&self, g: &mut Graph, features: Value, draws: Draws) -> Result<Latent> {
         let q = self.normal(g, features)?;
-        let q = Normal { mu: g.tile(q.mu, samples)?, logvar: g.tile(q.logvar, samples)? };
-        let rng = g.noise_state()?;
-        Ok(Latent { z: q.rsample(g, rng)?, mu: q.mu, q: Some(q), log_q_flowed: None })
+        let (z, q) = draws.of(g, q)?;
+        Ok(Latent { z, mu: q.mu, q: Some(q), log_q_flowed: None })
     }
     fn distribution(&self, g: &mut Graph, features: Value) -> Result<Option<Normal>> {
         self.normal(g, features).map(Some)
@@ -125,9 +166,9 @@ pub struct Delta {
 }
 
 impl Posterior for Delta {
-    fn infer(&self, g: &mut Graph, features: Value, samples: usize) -> Result<Latent> {
+    fn infer(&self, g: &mut Graph, features: Value, draws: Draws) -> Result<Latent> {
         let mu = g.scoped("mu", |g| Linear::new(self.latent).forward(g, features, Mode::Train))?;
-        let mu = g.tile(mu, samples)?;
+        let mu = g.tile(mu, draws.samples)?;
         Ok(Latent { z: mu, mu, q: None, log_q_flowed: None })
     }
     fn distribution(&self, _: &mut Graph, _: Value) -> Result<Option<Normal>> {

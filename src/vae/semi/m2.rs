@@ -1,6 +1,6 @@
 //! M2: the class as a latent variable that is sometimes seen.
 
-use super::{Batch, Classifier, Forward, Known, Latent, Model, Terms, Vae};
+use super::{Batch, Classifier, Draws, Forward, Known, Latent, Model, Terms, Vae};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::nn::Mode;
@@ -43,7 +43,8 @@ impl M2 {
         Ok(Self { vae, classifier, alpha })
     }
 
-    /// `batch` under every class, and `samples` codes for each.
+    /// `batch` under every class, and `samples` codes for each, drawn with the same noise under all of them: what q(y|x) follows
+    /// are differences between bounds, in which most of the noise then cancels.
     fn every(&self, g: &mut Graph, batch: &Batch, samples: usize, mode: Mode) -> Result<Every> {
         let (classes, size) = (self.classifier.classes, batch.size());
         let features = self.vae.features(g, batch, mode)?;
@@ -51,7 +52,7 @@ impl M2 {
         let x = batch.get(g, "x")?;
         let (x, label) = (g.tile(x, classes)?, each_class(g, classes, size)?);
         let under = Batch::empty(classes * size).with(g, "x", x).with(g, "label", label);
-        let latent = self.vae.infer(g, features, &under, samples)?;
+        let latent = self.vae.infer(g, features, &under, Draws { samples, alike: classes })?;
         let forward = self.vae.score(g, latent, &under, samples, mode)?;
         Ok(Every { under, forward })
     }

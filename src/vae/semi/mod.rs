@@ -12,7 +12,7 @@ mod classifier;
 mod m2;
 mod stacked;
 
-use super::{Batch, Forward, Latent, Model, Player, Terms, Vae};
+use super::{Batch, Draws, Forward, Latent, Model, Player, Terms, Vae};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 

@@ -126,7 +126,7 @@ impl SequenceVae {
             let x = self.elements.read(g, batch)?;
             self.reader.read(g, x, lengths, mode)
         })?;
-        g.scoped("posterior", |g| self.posterior.infer(g, features, samples))
+        g.scoped("posterior", |g| self.posterior.infer(g, features, samples.into()))
     }
 
     /// What says the distribution of each element that is written, [n · B, S, W], for codes `z` [n · B, L] and the
