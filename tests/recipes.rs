@@ -8,7 +8,7 @@ use common::whole::{near_differences, near_exact};
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use wavae::data::load_npy;
+use wavae::data::{Split, load_npy, synthetic_digits, write_idx};
 use wavae::graph::Recompute;
 use wavae::recipe::{BUILT_IN, Recipe, Run};
 use wavae::train::Progress;
@@ -265,6 +265,34 @@ fn the_program_lists_shows_trains_and_evaluates() {
     }
     let error = wavae(&["sample", "--run", &place, "--sampler", "moff", "--device", "cpu"]).stderr;
     assert!(String::from_utf8_lossy(&error).contains("did you mean maf?"));
+}
+
+/// From a folder of IDX files alone: the stages of Burda 2015 follow the number of images, all of which are trained on.
+#[test]
+fn the_recipes_of_mnist_run_from_its_files() {
+    let files = folder("mnist");
+    let digits = synthetic_digits(120, 3).unwrap();
+    write_idx(&files, &digits, true).unwrap();
+    let known = 120 - digits.indices(Split::Test).len() as u64 - 5;
+    let data = files.display().to_string();
+    for name in ["vae-mnist", "iwae-mnist"] {
+        let out = folder(&format!("{name}.files"));
+        let place = out.display().to_string();
+        // Two stages are 1 + 3 passes.
+        let sets = ["train.stages=2", "figure.samples=10", "data.test=10", "data.valid=5"];
+        let mut args = vec!["train", "--recipe", name, "--data", &data, "--device", "cpu", "--out", &place];
+        sets.iter().for_each(|set| args.extend(["--set", set]));
+        let trained = wavae(&args);
+        assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+        let summary = fs::read_to_string(out.join("summary.json")).unwrap();
+        let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+        let said = summary["data"].as_str().unwrap().to_string();
+        assert!(said.starts_with(&format!("{data}: {known} to train on, 10 held out")), "{said}");
+        assert_eq!(summary["steps"], 4 * (known / 20), "{said}");
+        assert_eq!(summary["metric"], "nll");
+        let evaluated = wavae(&["eval", "--run", &place, "--data", &data, "--device", "cpu"]);
+        assert!(evaluated.status.success(), "{}", String::from_utf8_lossy(&evaluated.stderr));
+    }
 }
 
 #[test]

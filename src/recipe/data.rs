@@ -28,7 +28,7 @@ pub struct DataSpec {
     pub set: String,
     /// The most examples to train on.
     pub train: usize,
-    /// The most examples to validate on.
+    /// The most examples to validate on; of files that set none apart they are taken from those to train on.
     #[serde(default = "held_out")]
     pub valid: usize,
     /// The most examples for the figure.
@@ -127,6 +127,7 @@ impl DataSpec {
             seed: self.seed,
             side: known(self.side),
             steps: known(self.steps),
+            valid: folder.map(|_| self.valid),
             ..Options::default()
         };
         let set = open(&self.set, folder, &options)?;
