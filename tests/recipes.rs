@@ -157,6 +157,24 @@ fn fixed_bits_are_drawn_once() {
     assert!(open("vae-digits", "prices").unwrap_err().to_string().contains("images in bytes"));
 }
 
+/// A bag has as many words as its sentence, marks left out.
+#[test]
+fn bags_count_words() {
+    let small = [("data.train", "30"), ("data.valid", "3"), ("data.test", "3")];
+    let counts = Recipe::named("poisson-words", &small).unwrap().data.open(None).unwrap().train;
+    let sentences = Recipe::named("text-vae", &small).unwrap().data.open(None).unwrap().train;
+    let words = sentences.vocabulary.len();
+    assert_eq!(counts.example("x").unwrap().dims(), [words]);
+    let lengths = sentences.integers("length").unwrap();
+    for (i, row) in counts.floats("x").unwrap().chunks_exact(words).enumerate() {
+        let tokens = &sentences.integers("x").unwrap()[i * 16..][..16];
+        assert_eq!(row.iter().sum::<f32>(), (lengths[i] - 2) as f32, "all but the two marks");
+        assert!((3..words).all(|w| row[w] == tokens.iter().filter(|t| **t == w as u32).count() as f32));
+    }
+    let digits = Recipe::named("vae-digits", &[&small[..], &[("data.bags", "true")]].concat()).unwrap();
+    assert!(digits.data.open(None).unwrap_err().to_string().contains("of sentences"));
+}
+
 /// A column as a batch has it: bytes in [0, 1].
 fn as_read(array: &Array) -> Array {
     match &array.data {

@@ -1,9 +1,9 @@
 //! The examples of a recipe.
 
 use super::labels;
-use crate::data::{Dataset, Options, Split, binarize, open};
+use super::views::{bags, bits, halves};
+use crate::data::{Dataset, Options, Split, open};
 use crate::error::{Error, Result};
-use crate::tensor::{ArrayData, DType};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -50,6 +50,9 @@ pub struct DataSpec {
     /// Whether images are two modalities: the columns `upper` and `lower`, a half each, in place of `x`.
     #[serde(default)]
     pub halves: bool,
+    /// Whether sentences are bags of words: `x` counts how often each word of the vocabulary is in them.
+    #[serde(default)]
+    pub bags: bool,
     /// Pixels of a side, where the set can be had in several sizes; 0 for its usual one.
     #[serde(default)]
     pub side: usize,
@@ -131,31 +134,7 @@ impl DataSpec {
             ..Options::default()
         };
         let set = open(&self.set, folder, &options)?;
-        if self.halves { halves(set) } else { Ok(set) }
-    }
-}
-
-/// Images in bytes cut through the middle of their height, which is even.
-fn halves(set: Dataset) -> Result<Dataset> {
-    let (&[height, width, channels], ArrayData::U8(pixels)) = (set.example("x")?.dims(), &set.column("x")?.data) else {
-        return Err(Error::Config(format!("halves are of images in bytes, not of {}", set.column("x")?.ty())));
-    };
-    let half = height / 2 * width * channels;
-    if height % 2 == 1 || half == 0 {
-        return Err(Error::Config(format!("images of a height of {height} have no equal halves")));
-    }
-    let shape = [set.len(), height / 2, width, channels];
-    let [upper, lower] = [0, 1].map(|k| {
-        let rows = pixels.chunks_exact(half).skip(k).step_by(2).flatten().copied();
-        crate::tensor::Array::u8(shape, rows.collect())
-    });
-    set.without("x").with("upper", upper?)?.with("lower", lower?)
-}
-
-/// The set with `x` as bits, drawn once.
-fn bits(set: Dataset, seed: u64) -> Result<Dataset> {
-    match set.column("x")?.ty() {
-        ty if ty.dtype == DType::U8 => Ok(binarize(&set, seed)),
-        ty => Err(Error::Config(format!("bits are drawn for images in bytes, not for {ty}"))),
+        let set = if self.halves { halves(set)? } else { set };
+        if self.bags { bags(set) } else { Ok(set) }
     }
 }

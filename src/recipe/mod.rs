@@ -30,6 +30,7 @@ mod series;
 mod strokes;
 mod train;
 mod vae;
+mod views;
 mod ways;
 mod words;
 
