@@ -84,8 +84,15 @@ impl Error {
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The one of `names` most like `wrong`: what a message asks about.
-pub(crate) fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// `; did you mean X?` with the one of `names` most like `wrong`, or the end of the sentence where none is like it.
+pub(crate) fn hint<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
+    nearest(wrong, names).map_or_else(|| ".".into(), |near| format!("; did you mean {near}?"))
+}
+
+/// The one of `names` most like `wrong`, if one is like it at all: what a message asks about.
+fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = wrong.to_lowercase();
-    names.min_by_key(|name| strsim::damerau_levenshtein(&wrong, name))
+    let (name, distance) =
+        names.map(|name| (name, strsim::damerau_levenshtein(&wrong, name))).min_by_key(|pair| pair.1)?;
+    (2 * distance <= wrong.len().max(name.len())).then_some(name)
 }

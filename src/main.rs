@@ -1,12 +1,26 @@
 //! The program `wavae`: recipes, training, evaluation, samples, compression.
 
 use clap::{Parser, Subcommand};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wavae::eval::Compressed;
 use wavae::recipe::{BUILT_IN, Codec, Recipe, Run, Sampler, Scores, Summary};
 use wavae::train::Progress;
 use wavae::{Device, Error, Result};
+
+/// A line to the standard output.
+macro_rules! say {
+    ($($part:tt)*) => { line(format_args!($($part)*))? };
+}
+
+/// Writes a line. Whoever reads no further (`| head`) is no failure, but the end.
+fn line(text: std::fmt::Arguments<'_>) -> Result<()> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        written => written.map_err(|error| Error::file("standard output", error)),
+    }
+}
 
 /// Variational autoencoders on any GPU.
 #[derive(Parser)]
@@ -49,9 +63,24 @@ enum Command {
         /// The folder that `train` wrote
         #[arg(long)]
         run: PathBuf,
-        /// A folder or file with real data; without, the embedded set is drawn
+        /// Other data than those it was trained on
         #[arg(long)]
         data: Option<PathBuf>,
+        /// auto, gpu, software, cpu, or part of an adapter's name
+        #[arg(long, default_value = "auto")]
+        device: String,
+    },
+    /// Codes and bounds of the held-out examples: mu.npy, and bounds.csv, whose sum says how strange each is
+    Encode {
+        /// The folder that `train` wrote
+        #[arg(long)]
+        run: PathBuf,
+        /// Other data than those it was trained on
+        #[arg(long)]
+        data: Option<PathBuf>,
+        /// The folder for the files; the run's own without
+        #[arg(long)]
+        out: Option<PathBuf>,
         /// auto, gpu, software, cpu, or part of an adapter's name
         #[arg(long, default_value = "auto")]
         device: String,
@@ -61,7 +90,7 @@ enum Command {
         /// The folder that `train` wrote
         #[arg(long)]
         run: PathBuf,
-        /// Where codes come from: prior, mixture (fitted to the codes), or maf (flows fitted to the codes)
+        /// Where codes come from: prior, or fitted to the codes: normal, mixture, maf (flows)
         #[arg(long, default_value = "prior")]
         sampler: String,
         /// How many
@@ -70,7 +99,7 @@ enum Command {
         /// Another seed draws others
         #[arg(long, default_value_t = 0)]
         seed: u64,
-        /// The folder or file with real data that it was trained on, if it was
+        /// Other data than those it was trained on
         #[arg(long)]
         data: Option<PathBuf>,
         /// The folder for the samples; the run's own without
@@ -136,53 +165,61 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Recipes { show: None } => {
             for (name, _) in BUILT_IN {
-                println!("{name:24} {}", Recipe::named(name, &[])?.about);
+                say!("{name:24} {}", Recipe::named(name, &[])?.about);
             }
             Ok(())
         }
         Command::Recipes { show: Some(Show::Show { name }) } => {
-            print!("{}", read(&name, &[])?.to_toml()?);
+            say!("{}", read(&name, &[])?.to_toml()?.trim_end());
             Ok(())
         }
         Command::Train { recipe, data, mut set, steps, out, device } => {
-            set.extend(steps.map(|steps| format!("train.steps={steps}")));
+            // Steps that are asked for are not those of so many passes.
+            let counted = |steps| [("steps", steps), ("epochs", 0), ("stages", 0)];
+            set.extend(steps.into_iter().flat_map(counted).map(|(key, number)| format!("train.{key}={number}")));
             let stem = Path::new(&recipe).file_stem().map(Path::new).unwrap_or(Path::new("run"));
             let out = out.unwrap_or_else(|| Path::new("out").join(stem));
             train(read(&recipe, &set)?, data.as_deref(), &out, &device)
         }
-        Command::Eval { run, data, device } => {
-            let recipe = read(&run.join("recipe.toml").display().to_string(), &[])?;
-            let device = open(&device)?;
-            say(&Run::new(recipe, data.as_deref(), &device)?.evaluate(&run)?, &run);
-            Ok(())
-        }
+        Command::Eval { run, data, device } => report(&trained(&run, data, &device)?.evaluate(&run)?, &run),
         Command::Sample { run, sampler, count, seed, data, out, device } => {
             let sampler: Sampler = sampler.parse()?;
-            let recipe = read(&run.join("recipe.toml").display().to_string(), &[])?;
-            let device = open(&device)?;
-            let mut trained = Run::new(recipe, data.as_deref(), &device)?;
+            let mut trained = trained(&run, data, &device)?;
+            if sampler == Sampler::Maf {
+                say!("fitting flows to the codes of the training set");
+            }
             for file in trained.sample(&run, sampler, count as usize, seed, out.as_deref().unwrap_or(&run))? {
-                println!("written: {}", file.display());
+                say!("written: {}", file.display());
+            }
+            Ok(())
+        }
+        Command::Encode { run, data, out, device } => {
+            let out = out.unwrap_or_else(|| run.clone());
+            for file in trained(&run, data, &device)?.encode(&run, &out)? {
+                say!("written: {}", file.display());
             }
             Ok(())
         }
         Command::Compress { run, images, out, step, device } => {
             let mut codec = Codec::open(&run, &open(&device)?)?;
             let set = match images.as_slice() {
-                [] => read(&run.join("recipe.toml").display().to_string(), &[])?.data.open(None)?.test,
+                [] => {
+                    let (recipe, folder) = Recipe::of_run(&run)?;
+                    recipe.data.open(folder.as_deref())?.test
+                }
                 files => codec.read(files)?,
             };
             let file = codec.compress(&set, step)?;
             let bytes = file.save(&out)?;
             let (bits, psnr) = (file.bits_per_pixel(bytes), codec.psnr(&set, &file)?);
-            println!("{} images in {bytes} bytes: {bits:.3} bits per pixel, PSNR {psnr:.2} dB", file.examples());
-            println!("written: {}", out.display());
+            say!("{} images in {bytes} bytes: {bits:.3} bits per pixel, PSNR {psnr:.2} dB", file.examples());
+            say!("written: {}", out.display());
             Ok(())
         }
         Command::Decompress { run, file, out, device } => {
             let file = Compressed::load(file)?;
             let count = Codec::open(&run, &open(&device)?)?.write(&file, &out)?;
-            println!("{count} images\nwritten: {}", out.display());
+            say!("{count} images\nwritten: {}", out.display());
             Ok(())
         }
     }
@@ -205,41 +242,54 @@ fn read(name: &str, set: &[String]) -> Result<Recipe> {
 
 fn open(request: &str) -> Result<Device> {
     let device = Device::open(request)?;
-    println!("device: {device}");
+    say!("device: {device}");
     if let Some(remark) = device.remark(request) {
-        println!("        {remark}");
+        say!("        {remark}");
     }
     Ok(device)
 }
 
 fn train(recipe: Recipe, data: Option<&Path>, out: &Path, device: &str) -> Result<()> {
-    println!("recipe: {}", recipe.about);
+    say!("recipe: {}", recipe.about);
     let device = open(device)?;
     let mut run = Run::new(recipe, data, &device)?;
-    println!("data: {}", run.origin());
-    println!("model: {} parameters", run.trainer().parameter_count());
-    println!("{}", run.trainer().plan());
+    say!("data: {}", run.origin());
+    say!("model: {} parameters", run.trainer().parameter_count());
+    say!("{}", run.trainer().plan());
     let mut progress = Progress::new(run.trainer().config().steps, run.trainer().config().batch);
     let summary = run.train(out, &mut progress)?;
-    say(&summary, out);
-    Ok(())
+    report(&summary, out)
 }
 
-fn say(summary: &Summary, out: &Path) {
+/// The run of the folder `run`, on the data that it was trained on or on others.
+fn trained(run: &Path, data: Option<PathBuf>, device: &str) -> Result<Run> {
+    let (recipe, folder) = Recipe::of_run(run)?;
+    let device = open(device)?;
+    let trained = Run::new(recipe, data.or(folder).as_deref(), &device)?;
+    say!("data: {}", trained.origin());
+    Ok(trained)
+}
+
+fn report(summary: &Summary, out: &Path) -> Result<()> {
     let Summary { figure, elbo, reconstruction, kl, active_units, .. } = summary;
-    println!(
+    say!(
         "held out: ELBO {elbo:.2}, reconstruction {reconstruction:.2}, KL {kl:.2} nats/example, {active_units} active units"
     );
-    println!("{}: {:.4}; {}: {:.4}", figure.metric, figure.value, figure.against, figure.baseline);
+    let error = figure.standard_error.map_or_else(String::new, |error| format!(" ± {error:.4}"));
+    say!("{}: {:.4}{error}; {}: {:.4}", figure.metric, figure.value, figure.against, figure.baseline);
+    if let Some(bits) = summary.bits_per_dimension {
+        say!("bound: {bits:.4} bits per dimension");
+    }
     if let Some(scores) = &summary.disentanglement {
         let Scores { mig, sap, dci_disentanglement, dci_completeness, dci_informativeness, factor_vae } = scores;
-        println!(
+        say!(
             "factors: MIG {mig:.3}, SAP {sap:.3}, DCI {dci_disentanglement:.3} {dci_completeness:.3} \
              {dci_informativeness:.3}, FactorVAE {factor_vae:.3}"
         );
     }
     if let Some(warning) = &summary.warning {
-        println!("warning: {warning}");
+        say!("warning: {warning}");
     }
-    println!("written: {}", out.display());
+    say!("written: {}", out.display());
+    Ok(())
 }

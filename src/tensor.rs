@@ -20,9 +20,9 @@ impl Shape {
     pub fn rank(&self) -> usize {
         self.0.len()
     }
-    /// How many elements (1 for a scalar).
+    /// How many elements (1 for a scalar); `usize::MAX` where they are more.
     pub fn len(&self) -> usize {
-        self.0.iter().product()
+        self.0.iter().fold(1, |len: usize, &dim| len.saturating_mul(dim))
     }
     /// Whether some extent is 0.
     pub fn is_empty(&self) -> bool {

@@ -43,7 +43,7 @@ fn every_objective_in_a_whole_model() {
         aiming("wae, imq", InfoVae { alpha: 1.0, lambda: 20.0, kernel: Kernel::Imq }),
         aiming("factor", Factor { gamma: 6.0, discriminator: DISCRIMINATOR }),
         aiming("adversarial", Adversarial { weight: 3.0, discriminator: DISCRIMINATOR }),
-        aiming("vae-gan", VaeGan { features: features(), gamma: 0.7 }),
+        aiming("vae-gan", VaeGan { features: features(), gamma: 0.7, pixels: 0.3 }),
     ];
     let mut mixed = aiming("iwae with a mixture prior", Iwae { samples: 3, dreg: false });
     mixed.vae.prior = Box::new(MixturePrior { components: 2 });

@@ -268,7 +268,15 @@ fn the_program_lists_shows_trains_and_evaluates() {
     assert!(evaluated.status.success(), "{}", String::from_utf8_lossy(&evaluated.stderr));
     assert_eq!(summary(&out), first);
 
-    for sampler in ["prior", "mixture", "maf"] {
+    let encoded = wavae(&["encode", "--run", &place, "--device", "cpu"]);
+    assert!(encoded.status.success(), "{}", String::from_utf8_lossy(&encoded.stderr));
+    assert_eq!(load_npy(out.join("mu.npy")).unwrap().column("x").unwrap().shape.dims(), [20, 3]);
+    let table = fs::read_to_string(out.join("bounds.csv")).unwrap();
+    let sums: Vec<f64> = table.lines().skip(1).map(|l| l.split(',').map(|x| x.parse::<f64>().unwrap()).sum()).collect();
+    let mean = sums.iter().sum::<f64>() / sums.len() as f64;
+    assert!(sums.len() == 20 && (mean + first["elbo"].as_f64().unwrap()).abs() < 1e-3, "{mean}");
+
+    for sampler in ["prior", "normal", "mixture", "maf"] {
         let args = ["sample", "--run", &place, "--sampler", sampler, "--count", "9", "--device", "cpu"];
         let drawn = wavae(&args);
         assert!(drawn.status.success(), "{sampler}: {}", String::from_utf8_lossy(&drawn.stderr));
@@ -308,9 +316,34 @@ fn the_recipes_of_mnist_run_from_its_files() {
         assert!(said.starts_with(&format!("{data}: {known} to train on, 10 held out")), "{said}");
         assert_eq!(summary["steps"], 4 * (known / 20), "{said}");
         assert_eq!(summary["metric"], "nll");
-        let evaluated = wavae(&["eval", "--run", &place, "--data", &data, "--device", "cpu"]);
+        let steps = wavae(&[&args[..], &["--steps", "3"]].concat());
+        assert!(steps.status.success(), "{}", String::from_utf8_lossy(&steps.stderr));
+        let counted = fs::read_to_string(out.join("summary.json")).unwrap();
+        assert!(counted.contains("\"steps\": 3,"), "steps that are asked for: {counted}");
+        // Measured again on the files that it was trained on.
+        let evaluated = wavae(&["eval", "--run", &place, "--device", "cpu"]);
         assert!(evaluated.status.success(), "{}", String::from_utf8_lossy(&evaluated.stderr));
+        assert_eq!(fs::read_to_string(out.join("summary.json")).unwrap(), counted);
     }
+}
+
+/// A schedule may be a number, a part without settings a word.
+#[test]
+fn short_forms() {
+    let recipe = |changes: &[(&str, &str)]| Recipe::named("vae-digits", changes).unwrap();
+    let long = [("train.beta", "{kind='constant', value=4.0}"), ("model.prior", "{kind='normal'}")];
+    assert_eq!(recipe(&[("train.beta", "4"), ("model.prior", "normal")]), recipe(&long));
+    assert!(recipe(&[("model.likelihood", "poisson")]).to_toml().unwrap().contains("kind = \"poisson\""));
+}
+
+/// Whoever stops reading is no failure.
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_is_no_panic() {
+    let line = format!("'{}' recipes | true; exit ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_wavae"));
+    let output = Command::new("bash").args(["-c", &line]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -327,7 +360,20 @@ fn the_program_says_what_is_wrong() {
     refused(&train("model.likelihood.kind=bernouli"), "did you mean bernoulli?");
     refused(&train("data.set=digts"), "did you mean digits?");
     refused(&train("model.latent"), "KEY=VALUE");
-    refused(&train("model.latent=many"), "invalid type");
+    refused(&train("model.latent=many"), "model.latent=many: invalid type");
+    refused(&train("model.latent=-1"), "model.latent=-1: invalid value");
+    refused(&train("model.latent=0"), "model.latent = 0: it must be between 1");
+    refused(&train("model.latent=1000000000"), "less than 2³² elements");
+    refused(&train("model.encoder.hidden=[8,0]"), "model.encoder.hidden = 0");
+    refused(&train("data.test=0"), "data.test = 0");
+    refused(&train("train.batch=0"), "train.batch = 0");
+    refused(&train("train.batch=20000"), "take a smaller batch");
+    refused(&train("train.rate=-1"), "train.rate = -1: it must be above 0");
+    refused(&train("train.rate=nan"), "must be finite");
+    refused(&train("train.stages=42"), "train.stages = 42: it must be at most 20");
+    refused(&train("figure.metric=retrieval"), "this model has one");
+    refused(&train("figure.metric=psnr"), "figure.rate");
+    refused(&train("train.group=[{scope='critic'}]"), "no parameters are left below critic");
     refused(&["train", "--recipe", "nothing.toml"], "nothing.toml");
     refused(&["train", "--recipe", "vae-digits", "--data", "nowhere", "--device", "cpu"], "nowhere");
     refused(&["eval", "--run", "nowhere"], "nowhere");

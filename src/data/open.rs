@@ -2,7 +2,7 @@
 
 use super::formats::{hold_out, spread};
 use super::*;
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result, hint};
 use std::path::Path;
 
 /// The sets that are drawn when no path is given. With one, the files of their kind are read: IDX, CelebA's folder, dSprites'
@@ -119,7 +119,7 @@ fn read(name: &str, path: &Path, options: &Options) -> Result<Dataset> {
             let celeba = CelebA::open(options)?;
             celeba.load(&(0..celeba.len()).collect::<Vec<_>>()).map(Dataset::from)
         }
-        "dsprites" => load_dsprites(path, count, options.seed),
+        "dsprites" | "dsprites-small" => load_dsprites(path, count, options.seed),
         "house-numbers" | "svhn" => load_svhn(path, options.valid).map(some),
         "prices" | "csv" => {
             let steps = steps.unwrap_or(64);
@@ -143,7 +143,7 @@ fn read(name: &str, path: &Path, options: &Options) -> Result<Dataset> {
 
 fn unknown(name: &str) -> Error {
     let known = || SETS.iter().chain(&FORMATS);
-    let nearest = nearest(name, known().copied()).unwrap_or_default();
+    let hint = hint(name, known().copied());
     let all = known().copied().collect::<Vec<_>>().join(", ");
-    Error::Name(format!("no data set or format is called {name}; did you mean {nearest}? There are {all}"))
+    Error::Name(format!("no data set or format is called {name}{hint} There are {all}"))
 }

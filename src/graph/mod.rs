@@ -219,6 +219,7 @@ impl Graph {
             }
             return Ok(value);
         }
+        small_enough(&name, &ty)?;
         let value = self.push(def, vec![], ty);
         self.leaves.insert(name, value);
         Ok(value)
@@ -259,6 +260,7 @@ impl Graph {
             Error::Shape { op, message, .. } => Error::Shape { op, message, scope: self.scope.clone() },
             other => other,
         })?;
+        small_enough(op.name(), &ty)?;
         if op.updates() > 0 {
             return Ok(self.push(Def::Apply(op), inputs.to_vec(), ty));
         }
@@ -340,5 +342,13 @@ impl Graph {
             node.inputs.iter().take(count).for_each(|v| compared[v.index()] = true);
         }
         compared
+    }
+}
+
+/// Kernels count elements in 32 bits.
+fn small_enough(name: &str, ty: &TensorType) -> Result<()> {
+    match u32::try_from(ty.len()) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::Config(format!("{name} would be {ty}: a tensor has less than 2³² elements"))),
     }
 }

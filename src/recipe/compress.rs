@@ -31,13 +31,13 @@ impl Codec {
             let path = run.join(name);
             std::fs::read_to_string(&path).map_err(|e| Error::file(path, e))
         };
-        let recipe = Recipe::parse(&read("recipe.toml")?, &[])?;
-        let image = shape_of(&read("summary.json")?).ok_or_else(|| {
-            Error::file(
-                run.join("summary.json"),
-                "names no image shape; compression takes a run on images of this version",
-            )
-        })?;
+        let recipe = Recipe::parse(&read("recipe.toml")?, &[]).map_err(|e| Error::file(run.join("recipe.toml"), e))?;
+        if recipe.model.conditional() {
+            return Err(Error::Config("compression is of models without classes: take another run".into()));
+        }
+        let none =
+            || Error::file(run.join("summary.json"), "names no shape of images; compression takes a run on images");
+        let image = shape_of(&read("summary.json")?).ok_or_else(none)?;
         let [h, w, c] = image;
         let one = Dataset::new("x", Array::u8([1, h, w, c], vec![0; h * w * c])?)?;
         let model = recipe.model.build(&one, Binarize::None)?;
@@ -129,7 +129,9 @@ impl Codec {
 fn shape_of(summary: &str) -> Option<[usize; 3]> {
     let summary: serde_json::Value = serde_json::from_str(summary).ok()?;
     let shape: Vec<usize> = serde_json::from_value(summary.get("example")?.clone()).ok()?;
-    shape.try_into().ok().filter(|[_, _, c]: &[usize; 3]| matches!(c, 1 | 3))
+    let size = |[h, w, _]: &[usize; 3]| h.saturating_mul(*w);
+    // A damaged file must not ask for all memory there is.
+    shape.try_into().ok().filter(|image: &[usize; 3]| matches!(image[2], 1 | 3) && (1..=1 << 26).contains(&size(image)))
 }
 
 fn foreign(what: String) -> Error {

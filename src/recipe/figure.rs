@@ -10,13 +10,14 @@ use super::parts::{LikelihoodSpec, SpreadSpec};
 use super::scores::factors;
 use super::strokes::independent_strokes;
 use super::words::unigrams;
-use crate::data::Dataset;
+use crate::data::{Dataset, Examples as _};
 use crate::error::{Error, Result};
 use crate::eval::{auroc, mig, propagated_classes};
+use crate::graph::Graph;
 use crate::nn::Mode;
 use crate::tensor::ArrayData;
 use crate::train::{Evaluator, Trainer};
-use crate::vae::{Corruption, Model};
+use crate::vae::{Batch, Corruption, Model};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
@@ -85,20 +86,45 @@ fn samples() -> usize {
 }
 
 /// A measured figure.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Figure {
     /// What was measured.
     pub metric: &'static str,
     /// The model's.
     pub value: f64,
+    /// Its standard error from the samples of z, where it is an estimate by them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standard_error: Option<f64>,
     /// Something trivial's.
     pub baseline: f64,
     /// What that is.
-    pub against: &'static str,
+    pub against: String,
 }
 
 impl FigureSpec {
-    /// The figure of a model on the test part.
+    /// Whether `model` and the data `parts` have what the figure needs, as far as that can be told before training.
+    ///
+    /// # Errors
+    /// Where they have not.
+    pub(super) fn check(&self, model: &dyn Model, parts: &Parts) -> Result<()> {
+        let (mut g, test) = (Graph::new(), &parts.test);
+        let batch = Batch::uploaded(1, test.batch_types(1));
+        match self.metric {
+            Metric::Nll => model.log_weights(&mut g, &batch, 1).map(drop),
+            Metric::ClassificationError => model.classify(&mut g, &batch).map(drop),
+            Metric::Mig => factors(test).map(drop),
+            Metric::Auroc => anomalies(test).map(drop),
+            Metric::Psnr if self.rate <= 0.0 => {
+                Err(Error::Config("figure.rate: a PSNR is that of so many bits per pixel; give them".into()))
+            }
+            Metric::Retrieval if model.modalities().len() < 2 => Err(Error::Config(
+                "figure.metric: retrieval is from one modality to another, and this model has one".into(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The figure of a model on the test part, and its standard error where it is an estimate by samples.
     ///
     /// # Errors
     /// Columns that the figure needs and the data lack; device errors.
@@ -108,14 +134,15 @@ impl FigureSpec {
         model: &dyn Model,
         evaluator: &mut Evaluator,
         parts: &Parts,
-    ) -> Result<f64> {
+    ) -> Result<(f64, Option<f64>)> {
         let test = &parts.test;
-        Ok(match self.metric {
+        let value = match self.metric {
             Metric::Elbo => evaluator.figures(test, 0)?.elbo,
             Metric::Nll => {
                 let each = 10.min(self.samples.max(1));
                 let estimate = evaluator.log_likelihood(model, test, each, self.samples.div_ceil(each), 0)?;
-                -estimate.estimate()?.log_likelihood
+                let estimate = estimate.estimate()?;
+                return Ok((-estimate.log_likelihood, Some(estimate.standard_error)));
             }
             Metric::Mse => {
                 let codes = evaluator.encode(test)?;
@@ -145,7 +172,8 @@ impl FigureSpec {
             Metric::ClassificationError => classification_error(model, evaluator, test)?,
             Metric::PropagatedError => propagated_error(evaluator, parts)?,
             Metric::Retrieval => retrieval(model, evaluator, test)?,
-        })
+        };
+        Ok((value, None))
     }
 
     /// The trivial figure and what it is; `untrained` measures the model as it is before training, `train` trains another one

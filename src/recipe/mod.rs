@@ -9,6 +9,7 @@
 //! # Ok::<(), wavae::Error>(())
 //! ```
 
+mod check;
 mod compress;
 mod crossmodal;
 mod data;
@@ -28,14 +29,16 @@ mod semi;
 mod sequence;
 mod series;
 mod strokes;
+mod summary;
 mod train;
 mod vae;
 mod views;
 mod ways;
 mod words;
 
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result, hint};
 use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 pub use compress::Codec;
@@ -50,11 +53,12 @@ pub use parts::{
     SpreadWord,
 };
 pub use quantized::{CodePriorSpec, QuantizedSpec};
-pub use run::{Run, Summary};
+pub use run::Run;
 pub use samplers::Sampler;
 pub use scores::Scores;
 pub use semi::{M1M2Spec, M1Spec, M2Spec};
 pub use sequence::{ReaderSpec, SketchSpec, TextSpec, WriterSpec};
+pub use summary::Summary;
 pub use train::{GroupSpec, ScheduleSpec, TrainSpec};
 pub use vae::VaeSpec;
 
@@ -87,9 +91,9 @@ impl Recipe {
         let found = BUILT_IN.iter().find(|(known, _)| *known == name);
         let unknown = || {
             let names = || BUILT_IN.iter().map(|(name, _)| *name);
-            let hint = nearest(name, names()).map_or_else(String::new, |near| format!(", did you mean {near}?"));
+            let hint = hint(name, names());
             Error::Name(format!(
-                "no recipe is called {name}{hint}; there are {}",
+                "no recipe is called {name}{hint} There are {}",
                 names().collect::<Vec<_>>().join(", ")
             ))
         };
@@ -105,7 +109,26 @@ impl Recipe {
         for (key, value) in changes {
             set(&mut table, key, value)?;
         }
-        Value::Table(table).try_into().map_err(|e: toml::de::Error| Error::Config(with_hint(e.message())))
+        let recipe = read(table).map_err(|error| match culprit(text, changes) {
+            Some((key, value)) => Error::Config(format!("{key}={value}: {error}")),
+            None => error,
+        })?;
+        check::numbers(&recipe)?;
+        Ok(recipe)
+    }
+
+    /// The recipe of the folder `run` that [`Run::train`] wrote, and where the data were if they were files.
+    ///
+    /// # Errors
+    /// Files that are missing or broken.
+    pub fn of_run(run: &Path) -> Result<(Self, Option<PathBuf>)> {
+        let file = run.join("recipe.toml");
+        let text = std::fs::read_to_string(&file).map_err(|e| Error::file(&file, e))?;
+        let recipe = Self::parse(&text, &[]).map_err(|e| Error::file(&file, e))?;
+        let summary = std::fs::read_to_string(run.join("summary.json")).ok();
+        let summary = summary.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
+        let folder = summary.and_then(|summary| Some(PathBuf::from(summary.get("folder")?.as_str()?)));
+        Ok((recipe, folder))
     }
 
     /// The whole recipe, defaults included, as TOML.
@@ -115,6 +138,48 @@ impl Recipe {
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(|e| Error::Config(format!("the recipe cannot be written: {e}")))
     }
+}
+
+/// The first of `changes` without which, and without those after it, `text` is a recipe.
+fn culprit<'a>(text: &str, changes: &'a [(&'a str, &'a str)]) -> Option<&'a (&'a str, &'a str)> {
+    let mut table: Table = toml::from_str(text).ok()?;
+    read(table.clone()).ok()?;
+    changes.iter().find(|(key, value)| set(&mut table, key, value).and_then(|()| read(table.clone())).is_err())
+}
+
+/// A recipe from its table. A schedule may be a number, which is then constant, and a part without settings its name.
+fn read(mut table: Table) -> Result<Recipe> {
+    if let Some(Value::Table(train)) = table.get_mut("train") {
+        for key in ["beta", "capacity"] {
+            let number = train.get(key).and_then(|value| value.as_float().or(value.as_integer().map(|n| n as f64)));
+            if let Some(number) = number {
+                train.insert(key.into(), named("constant", [("value", Value::Float(number))]));
+            }
+        }
+    }
+    table.get_mut("model").into_iter().for_each(widen);
+    Value::Table(table).try_into().map_err(|e: toml::de::Error| Error::Config(with_hint(e.message())))
+}
+
+fn widen(model: &mut Value) {
+    let Value::Table(table) = model else { return };
+    for (key, value) in table.iter_mut() {
+        match value {
+            Value::String(name) if PARTS.contains(&key.as_str()) => *value = named(&name.clone(), []),
+            Value::Table(_) => widen(value),
+            _ => {}
+        }
+    }
+}
+
+/// Parts of a model that are tables with a `kind`.
+const PARTS: [&str; 8] =
+    ["likelihood", "posterior", "prior", "objective", "encoder", "decoder", "classifier", "alignment"];
+
+fn named<const N: usize>(kind: &str, settings: [(&str, Value); N]) -> Value {
+    let settings = settings.map(|(key, value)| (key.to_string(), value));
+    let kind = ("kind".to_string(), Value::String(kind.into()));
+    Value::Table(settings.into_iter().chain([kind]).collect())
 }
 
 /// Sets the dotted `key` of `table`; what is no TOML value is a string.
@@ -136,6 +201,6 @@ fn set(table: &mut Table, key: &str, value: &str) -> Result<()> {
 fn with_hint(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let unknown = message.starts_with("unknown");
-    let hint = quoted.next().filter(|_| unknown).and_then(|wrong| nearest(wrong, quoted));
-    hint.map_or_else(|| message.to_string(), |near| format!("{message}; did you mean {near}?"))
+    let hint = quoted.next().filter(|_| unknown).map(|wrong| hint(wrong, quoted));
+    format!("{message}{}", hint.unwrap_or_default())
 }

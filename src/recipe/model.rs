@@ -93,6 +93,15 @@ impl ModelSpec {
         }
     }
 
+    /// Whether the model is built for the classes of its data.
+    pub fn conditional(&self) -> bool {
+        match self {
+            Self::Vae(spec) => spec.conditional,
+            Self::M1(_) | Self::M2(_) | Self::M1M2(_) => true,
+            _ => false,
+        }
+    }
+
     /// What the model does to its inputs in training.
     pub fn corruption(&self) -> Option<Corruption> {
         match self {

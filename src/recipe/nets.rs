@@ -53,7 +53,7 @@ pub enum NormSpec {
     None,
     /// Over the batch.
     Batch,
-    /// Over groups of 8 channels.
+    /// Over a group for every 8 channels: of 8 or more, all of one size.
     Group,
 }
 

@@ -302,6 +302,9 @@ pub enum ObjectiveSpec {
         gamma: f32,
         /// The discriminator's features.
         features: Net,
+        /// Weight of −ln p(x|z) beside.
+        #[serde(default)]
+        pixels: f32,
     },
 }
 
@@ -331,8 +334,8 @@ impl ObjectiveSpec {
             Self::Adversarial { weight, hidden, layers } => {
                 Box::new(Adversarial { weight, discriminator: CodeDiscriminator { hidden, layers } })
             }
-            Self::VaeGan { gamma, ref features } => {
-                Box::new(VaeGan { gamma, features: Box::new(features.encoder(shape)?) })
+            Self::VaeGan { gamma, ref features, pixels } => {
+                Box::new(VaeGan { gamma, features: Box::new(features.encoder(shape)?), pixels })
             }
         })
     }

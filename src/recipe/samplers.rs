@@ -3,7 +3,7 @@
 use super::data::first;
 use crate::data::Dataset;
 use crate::device::Device;
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result, hint};
 use crate::eval::{Covariance, GaussianMixture, MixtureFit};
 use crate::flow::{Chain, Made, MaskedAutoregressive};
 use crate::rng::Philox;
@@ -18,20 +18,24 @@ pub enum Sampler {
     /// The model's prior, whichever it is.
     #[default]
     Prior,
-    /// A mixture of ten Gaussians fitted to the codes of training examples (Ghosh 2019, arXiv 1903.12436, section 4).
+    /// A Gaussian with all covariances fitted to the codes of training examples.
+    Normal,
+    /// A mixture of ten Gaussians fitted to them (Ghosh 2019, arXiv 1903.12436, section 4).
     Mixture,
-    /// Masked autoregressive flows fitted to those codes (Papamakarios 2017, arXiv 1705.07057).
+    /// Masked autoregressive flows fitted to them (Papamakarios 2017, arXiv 1705.07057).
     Maf,
 }
 
-const NAMES: [(&str, Sampler); 3] = [("prior", Sampler::Prior), ("mixture", Sampler::Mixture), ("maf", Sampler::Maf)];
+const NAMES: [(&str, Sampler); 4] =
+    [("prior", Sampler::Prior), ("normal", Sampler::Normal), ("mixture", Sampler::Mixture), ("maf", Sampler::Maf)];
 
 impl FromStr for Sampler {
     type Err = Error;
     fn from_str(name: &str) -> Result<Self> {
         let unknown = || {
-            let nearest = nearest(name, NAMES.iter().map(|(known, _)| *known)).unwrap_or_default();
-            Error::Name(format!("no sampler {name}; did you mean {nearest}? There are prior, mixture and maf"))
+            let known = NAMES.map(|(known, _)| known);
+            let hint = hint(name, known.into_iter());
+            Error::Name(format!("there is no sampler {name}{hint} There are {}", known.join(", ")))
         };
         NAMES.iter().find(|(known, _)| *known == name).map(|(_, sampler)| *sampler).ok_or_else(unknown)
     }
@@ -55,6 +59,10 @@ impl Sampler {
     ) -> Result<Vec<f32>> {
         match self {
             Self::Prior => evaluator.sample_with(like, seed),
+            Self::Normal => {
+                let fit = MixtureFit { components: 1, covariance: Covariance::Full, ..MixtureFit::default() };
+                gaussian_codes(evaluator, train, like.len(), &fit, seed)
+            }
             Self::Mixture => mixture_codes(evaluator, train, like.len(), seed),
             Self::Maf => flow_codes(device, evaluator, train, like.len(), seed),
         }
@@ -66,9 +74,19 @@ const FITTED: usize = 2000;
 
 /// `count` codes from a mixture of ten Gaussians fitted to those of `train`.
 pub(super) fn mixture_codes(evaluator: &mut Evaluator, train: &Dataset, count: usize, seed: u64) -> Result<Vec<f32>> {
-    let codes = evaluator.encode(&first(train, FITTED))?;
     let fit = MixtureFit { covariance: Covariance::Diagonal, rounds: 30, seed, ..MixtureFit::default() };
-    let mixture = GaussianMixture::fit(&codes, evaluator.latent(), &fit)?;
+    gaussian_codes(evaluator, train, count, &fit, seed)
+}
+
+fn gaussian_codes(
+    evaluator: &mut Evaluator,
+    train: &Dataset,
+    count: usize,
+    fit: &MixtureFit,
+    seed: u64,
+) -> Result<Vec<f32>> {
+    let codes = evaluator.encode(&first(train, FITTED))?;
+    let mixture = GaussianMixture::fit(&codes, evaluator.latent(), fit)?;
     Ok(mixture.sample(count, &mut Philox::new(seed, 0x9a1a)))
 }
 

@@ -43,6 +43,13 @@ fn text(tokens: impl Iterator<Item = u32>, vocabulary: &[String]) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// Writes the sentences of `tokens` [N, T], a line each, in the words of `set`.
+pub(super) fn write(tokens: &[f32], set: &Dataset, file: &Path) -> Result<()> {
+    let steps = set.example("x")?.len().max(1);
+    let line = |row: &[f32]| text(row.iter().map(|&token| token.round() as u32), &set.vocabulary) + "\n";
+    fs::write(file, tokens.chunks_exact(steps).map(line).collect::<String>()).map_err(|e| Error::file(file, e))
+}
+
 /// Writes sentences of `test`, what the model makes of them by way of μ, and sentences from the prior, each word the
 /// most likely.
 pub(super) fn sentences(evaluator: &mut Evaluator, test: &Dataset, seed: u64, file: &Path) -> Result<()> {

@@ -90,7 +90,7 @@ impl Source {
     pub(super) fn open(&self, store: &Store, batch: usize, seed: u64) -> Result<Feed> {
         if self.len() < batch {
             let message =
-                format!("{} training examples are fewer than one batch of {batch}; pass a smaller --batch", self.len());
+                format!("{} training examples are fewer than one batch of {batch}; take a smaller batch", self.len());
             return Err(Error::Config(message));
         }
         match self {

@@ -10,7 +10,7 @@ use std::fmt::Debug;
 pub trait Model: Debug + Send + Sync {
     /// What a step over `batch` minimises and reports.
     ///
-    /// Inputs it may declare: `rng` (`U32` \[4\]: seed, step) where anything is drawn, `beta` (a scalar).
+    /// Inputs it may declare: `rng` (`U32` \[4\]: seed, step) where anything is drawn, `beta` and `capacity` (scalars).
     ///
     /// # Errors
     /// Where the parts or the data do not fit together.

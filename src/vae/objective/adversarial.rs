@@ -129,13 +129,16 @@ impl Objective for Factor {
 
 /// VAE-GAN (Larsen 2016, arXiv 1512.09300, algorithm 1): a discriminator tells data from reconstructions and samples; x and
 /// its reconstruction are compared in its features, with unit variance, instead of by the likelihood. The encoder minimises
-/// β · KL + features, the decoder γ · features + the loss of fooling.
+/// β · KL + features, the decoder γ · features + the loss of fooling. Both may minimise λ · (−ln p(x|z)) of the pixels beside:
+/// without it (λ = 0, the paper) nothing but the discriminator tells the decoder of a colour, which takes long trainings.
 #[derive(Debug)]
 pub struct VaeGan {
     /// From x [N, …] to features [N, F].
     pub features: Box<dyn Module>,
     /// γ.
     pub gamma: f32,
+    /// λ.
+    pub pixels: f32,
 }
 
 impl VaeGan {
@@ -173,9 +176,13 @@ impl Objective for VaeGan {
         let apart = telling_apart(g, real, fakes)?;
         let beta = pass.beta(g)?;
         let kl = g.mul(pass.kl, beta)?;
-        let encoder = g.add(kl, similarity)?;
+        let mut encoder = g.add(kl, similarity)?;
         let weighted = g.scale(similarity, self.gamma)?;
-        let loss = g.add(weighted, fooled)?;
+        let mut loss = g.add(weighted, fooled)?;
+        if self.pixels > 0.0 {
+            let pixels = g.scale(pass.reconstruction, self.pixels)?;
+            [encoder, loss] = [g.add(encoder, pixels)?, g.add(loss, pixels)?];
+        }
         let player = |scope: &str, loss: Value| Player { scope: scope.into(), loss };
         let players = vec![player("encoder", encoder), player("posterior", encoder), player(SCOPE, apart)];
         Ok(Loss { loss, players, figures: vec![("similarity", similarity), ("discriminator", apart)] })

@@ -13,7 +13,7 @@ use crate::tensor::TensorType;
 pub struct Elbo {
     /// Nats of KL that each latent dimension has for free.
     pub free_bits: f32,
-    /// γ of a capacity: the loss is then reconstruction + γ · |KL − C| with the input `capacity` as C in nats, which a
+    /// γ of a capacity: the loss is then reconstruction + β · γ · |KL − C| with the input `capacity` as C in nats, which a
     /// schedule raises (Burgess 2018, arXiv 1804.03599, equation 8).
     pub capacity: Option<f32>,
 }

@@ -1,0 +1,154 @@
+//! What is said of a run when it has ended.
+
+use super::Recipe;
+use super::figure::Figure;
+use super::model::ModelSpec;
+use super::parts::{LikelihoodSpec, ObjectiveSpec, SpreadSpec};
+use super::scores::{Scores, scores};
+use super::train::ScheduleSpec;
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::eval::{Pressure, Values, bits_per_dimension, latent_usage, variance_of_means};
+use crate::tensor::DType;
+use crate::train::{Beta, Figures};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// What `summary.json` holds. Nats are per held-out example.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// The recipe's line about itself.
+    pub about: String,
+    /// Where the examples come from.
+    pub data: String,
+    /// The folder or file that they were read from, where they were: what measures the run again reads it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// The shape of an example; empty where it is several modalities.
+    pub example: Vec<usize>,
+    /// What it ran on.
+    pub device: String,
+    /// Steps.
+    pub steps: u64,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// Trainable numbers.
+    pub parameters: usize,
+    /// The figure.
+    #[serde(flatten)]
+    pub figure: Figure,
+    /// The bound.
+    pub elbo: f64,
+    /// −ln p(x|z).
+    pub reconstruction: f64,
+    /// KL(q(z|x) ‖ p(z)).
+    pub kl: f64,
+    /// Its parts: by latent dimension, by level or by modality; one where it does not fall apart.
+    pub kl_parts: Vec<f64>,
+    /// −ELBO in bits per number of an example, where these are discrete or bytes read as [0, 1].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits_per_dimension: Option<f64>,
+    /// Latent dimensions whose μ varies by more than 0.01 over the held-out examples, and which carry 0.01 nats or more where
+    /// the KL falls apart by dimension.
+    pub active_units: usize,
+    /// What codes hold of the true factors, where these are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disentanglement: Option<Scores>,
+    /// What is wrong with the latent, where something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+impl Summary {
+    /// What a bound over `test` and the codes μ [N, L] of its examples say; all else empty. `gaussian` is whether each code
+    /// has a σ.
+    pub(super) fn of_codes(
+        recipe: &Recipe,
+        test: &Dataset,
+        bound: &Figures,
+        codes: &[f32],
+        (latent, gaussian): (usize, bool),
+    ) -> Result<Self> {
+        let variance = variance_of_means(codes, latent);
+        // A point, or a KL that does not fall apart, says nothing of dimensions.
+        let usage = match gaussian && bound.kl_dims.len() == latent {
+            true => Some(latent_usage(&bound.kl_dims, &variance, &pressure(recipe))?),
+            false => None,
+        };
+        let varying = variance.iter().filter(|v| **v > 0.01).count();
+        Ok(Self {
+            elbo: bound.elbo,
+            reconstruction: bound.reconstruction,
+            kl: bound.kl,
+            kl_parts: bound.kl_dims.clone(),
+            bits_per_dimension: bits(recipe.model.likelihood(), test, bound.elbo),
+            active_units: usage.as_ref().map_or(varying, |usage| usage.active.len()),
+            disentanglement: scores(test, codes, latent),
+            warning: usage.and_then(|usage| usage.warning),
+            ..Self::default()
+        })
+    }
+}
+
+/// What of an earlier measurement still holds.
+pub(super) struct Measured {
+    /// The trivial figure and what it is.
+    pub baseline: Option<(f64, String)>,
+    /// Seconds of training.
+    pub seconds: f64,
+}
+
+impl Measured {
+    /// That of the folder `run`, whose figure was `metric`.
+    pub fn read(run: &Path, metric: &str) -> Self {
+        let text = std::fs::read_to_string(run.join("summary.json")).ok();
+        let known: serde_json::Value = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let baseline = || {
+            let same = known.get("metric")?.as_str()? == metric;
+            same.then_some((known.get("baseline")?.as_f64()?, known.get("against")?.as_str()?.to_string()))
+        };
+        Self { baseline: baseline(), seconds: known["seconds"].as_f64().unwrap_or(0.0) }
+    }
+}
+
+fn bits(likelihood: Option<LikelihoodSpec>, test: &Dataset, elbo: f64) -> Option<f64> {
+    let x = test.column("x").ok()?.ty();
+    let dimensions = test.example("x").ok()?.len();
+    let values = match likelihood? {
+        LikelihoodSpec::Bernoulli
+        | LikelihoodSpec::Logistic { .. }
+        | LikelihoodSpec::Poisson
+        | LikelihoodSpec::NegativeBinomial { .. } => Values::Discrete,
+        _ if x.dtype == DType::U8 => Values::Dequantized { width: 1.0 / 255.0 },
+        _ => return None,
+    };
+    Some(bits_per_dimension(elbo, dimensions, values))
+}
+
+/// What a recipe does about its codes being used.
+fn pressure(recipe: &Recipe) -> Pressure {
+    let (train, model) = (&recipe.train, &recipe.model);
+    let steps = train.steps.saturating_sub(1);
+    Pressure {
+        beta: Beta::from(train.beta).at(steps).into(),
+        annealed: !matches!(train.beta, ScheduleSpec::Constant { .. }),
+        free_bits: match model {
+            ModelSpec::Vae(spec) => match spec.objective {
+                ObjectiveSpec::Elbo { free_bits, .. } => free_bits.into(),
+                _ => 0.0,
+            },
+            ModelSpec::Ladder(spec) => spec.free_bits.into(),
+            ModelSpec::Text(spec) => spec.free_bits.into(),
+            ModelSpec::Sketch(spec) => spec.free_bits.into(),
+            _ => 0.0,
+        },
+        autoregressive: matches!(model, ModelSpec::Text(_) | ModelSpec::Sketch(_)),
+        fixed_sigma: match model.likelihood() {
+            Some(
+                LikelihoodSpec::GaussianPixels { sigma: SpreadSpec::Fixed(sigma) }
+                | LikelihoodSpec::Gaussian { sigma: SpreadSpec::Fixed(sigma) },
+            ) => Some(sigma.into()),
+            _ => None,
+        },
+    }
+}
