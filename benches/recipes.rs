@@ -49,22 +49,40 @@ fn row(name: &str, folder: &Path) -> Result<String> {
     };
     let recipe = Recipe::named(name, &[])?;
     let seconds = summary["seconds"].as_f64().unwrap_or(f64::NAN);
+    let latent = format!("{:.1} nats, {}", summary["kl"].as_f64().unwrap_or(f64::NAN), summary["active_units"]);
     Ok(format!(
-        "| `{name}` | {} | {} | {} **{}** | {} ({}) | {seconds:.0} s |",
+        "| `{name}` | {} | {} | {} **{}** | {} ({}) | {latent} | {seconds:.0} s |",
         recipe.about,
         recipe.data.set,
-        word("metric"),
+        called(&word("metric")),
         number("value"),
         number("baseline"),
         word("against"),
     ))
 }
 
+/// What a metric is called in the table.
+fn called(metric: &str) -> &str {
+    match metric {
+        "elbo" => "ELBO",
+        "nll" => "−ln p(x)",
+        "mse" => "squared error",
+        "denoised-mse" => "squared error, denoised",
+        "mig" => "MIG",
+        "psnr" => "PSNR",
+        "auroc" => "AUROC",
+        "classification-error" => "error",
+        "propagated-error" => "error by spread labels",
+        "retrieval" => "recall@1",
+        other => other,
+    }
+}
+
 fn main() -> Result<()> {
     let args = Args::parse();
     let device = Device::open(&args.device)?;
     println!("{device}\n");
-    println!("| recipe | | data | figure | baseline | training |\n|---|---|---|---|---|---|");
+    println!("| recipe | | data | figure | baseline | KL, active units | training |\n|---|---|---|---|---|---|---|");
     for (name, _) in BUILT_IN {
         if long(name) || args.filter.as_ref().is_some_and(|filter| !name.contains(filter.as_str())) {
             continue;
@@ -76,7 +94,7 @@ fn main() -> Result<()> {
             let trained =
                 Run::new(recipe, None, &device).and_then(|mut run| run.train(&folder, &mut Progress::hidden(steps)));
             if let Err(error) = trained {
-                println!("| `{name}` | {error} | | | | |");
+                println!("| `{name}` | {error} | | | | | |");
                 continue;
             }
         }

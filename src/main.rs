@@ -54,6 +54,9 @@ enum Command {
         /// Where the run goes; out/NAME without
         #[arg(long)]
         out: Option<PathBuf>,
+        /// First measure the kernel variants on this device, and keep the fastest for later runs too
+        #[arg(long)]
+        tune: bool,
         /// auto, gpu, software, cpu, or part of an adapter's name
         #[arg(long, default_value = "auto")]
         device: String,
@@ -173,13 +176,13 @@ fn run(command: Command) -> Result<()> {
             say!("{}", read(&name, &[])?.to_toml()?.trim_end());
             Ok(())
         }
-        Command::Train { recipe, data, mut set, steps, out, device } => {
+        Command::Train { recipe, data, mut set, steps, out, tune, device } => {
             // Steps that are asked for are not those of so many passes.
             let counted = |steps| [("steps", steps), ("epochs", 0), ("stages", 0)];
             set.extend(steps.into_iter().flat_map(counted).map(|(key, number)| format!("train.{key}={number}")));
             let stem = Path::new(&recipe).file_stem().map(Path::new).unwrap_or(Path::new("run"));
             let out = out.unwrap_or_else(|| Path::new("out").join(stem));
-            train(read(&recipe, &set)?, data.as_deref(), &out, &device)
+            train(read(&recipe, &set)?, data.as_deref(), &out, tune, &device)
         }
         Command::Eval { run, data, device } => report(&trained(&run, data, &device)?.evaluate(&run)?, &run),
         Command::Sample { run, sampler, count, seed, data, out, device } => {
@@ -249,11 +252,14 @@ fn open(request: &str) -> Result<Device> {
     Ok(device)
 }
 
-fn train(recipe: Recipe, data: Option<&Path>, out: &Path, device: &str) -> Result<()> {
+fn train(recipe: Recipe, data: Option<&Path>, out: &Path, tune: bool, device: &str) -> Result<()> {
     say!("recipe: {}", recipe.about);
     let device = open(device)?;
     let mut run = Run::new(recipe, data, &device)?;
     say!("data: {}", run.origin());
+    if tune {
+        run = run.tuned(&mut |step| eprintln!("  {step}"))?;
+    }
     say!("model: {} parameters", run.trainer().parameter_count());
     say!("{}", run.trainer().plan());
     let mut progress = Progress::new(run.trainer().config().steps, run.trainer().config().batch);

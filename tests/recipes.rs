@@ -327,6 +327,24 @@ fn the_recipes_of_mnist_run_from_its_files() {
     }
 }
 
+/// The recipe that the README shows, and what it says of memory.
+#[test]
+fn the_recipe_of_the_readme_trains() {
+    let text = include_str!("../README.md").split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let small =
+        [("data.train", "60"), ("data.valid", "4"), ("data.test", "6"), ("train.batch", "8"), ("data.side", "16")];
+    let changes =
+        [&small[..], &[("train.steps", "3"), ("train.recompute", "cheap"), ("train.precision", "f16")]].concat();
+    let recipe = |changes: &[(&str, &str)]| Recipe::parse(text, changes).unwrap();
+    let mut run = Run::new(recipe(&changes[..7]), None, &Device::Cpu).unwrap();
+    assert!(run.trainer().plan().contains("checkpointing (cheap)"), "{}", run.trainer().plan());
+    let summary = run.train(&folder("readme"), &mut Progress::hidden(3)).unwrap();
+    assert_eq!((summary.steps, summary.kl_parts.len()), (3, 1), "a mixture's KL does not fall apart");
+    assert!(summary.bits_per_dimension.is_some_and(f64::is_finite));
+    let message = Run::new(recipe(&changes), None, &Device::Cpu).err().unwrap().to_string();
+    assert!(message.contains("f16") || message.contains("half"), "{message}");
+}
+
 /// A schedule may be a number, a part without settings a word.
 #[test]
 fn short_forms() {

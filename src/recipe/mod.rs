@@ -59,7 +59,7 @@ pub use scores::Scores;
 pub use semi::{M1M2Spec, M1Spec, M2Spec};
 pub use sequence::{ReaderSpec, SketchSpec, TextSpec, WriterSpec};
 pub use summary::Summary;
-pub use train::{GroupSpec, ScheduleSpec, TrainSpec};
+pub use train::{GroupSpec, PrecisionWord, RecomputeWord, ScheduleSpec, TrainSpec};
 pub use vae::VaeSpec;
 
 /// Name and text of every recipe that is built in, by name.

@@ -45,6 +45,18 @@ impl Run {
         let folder = folder.map(|folder| fs::canonicalize(folder).unwrap_or_else(|_| folder.into()));
         Ok(Self { recipe, origin, folder, parts, model, device: device.clone(), trainer })
     }
+    /// Measures the kernel variants of this training on the device and goes on with the fastest, as every later run on it does
+    /// ([`Trainer::tune`]). `say` is told of each as it is done.
+    ///
+    /// # Errors
+    /// As [`Trainer::tune`].
+    pub fn tuned(mut self, say: &mut dyn FnMut(&str)) -> Result<Self> {
+        let source = Source::of(self.parts.train.clone(), &self.device, 2)?;
+        let config = self.trainer.config().clone();
+        Trainer::tune(&self.device, self.model.as_ref(), &source, config.clone(), say)?;
+        self.trainer = Trainer::new(&self.device, self.model.as_ref(), &source, config)?;
+        Ok(self)
+    }
     /// Where the examples come from, and how many there are.
     pub fn origin(&self) -> &str {
         &self.origin

@@ -1,5 +1,7 @@
 //! How a recipe trains.
 
+use crate::graph::Recompute;
+use crate::lower::Precision;
 use crate::ops::optimizer::Adam;
 use crate::train::{Beta, Config, Group, Optimizer, Rate};
 use serde::{Deserialize, Serialize};
@@ -61,6 +63,30 @@ pub struct GroupSpec {
     pub weight_decay: Option<f32>,
 }
 
+/// How large tensors of the training step are stored, by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrecisionWord {
+    /// Four bytes.
+    #[default]
+    F32,
+    /// Two bytes for activations, where the device has such numbers.
+    F16,
+}
+
+/// Which forward values the backward pass computes again, by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecomputeWord {
+    /// None.
+    #[default]
+    Nothing,
+    /// Cheap ones.
+    Cheap,
+    /// All but those at the cuts between segments.
+    Segments,
+}
+
 /// Steps, batches, rates.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -98,6 +124,10 @@ pub struct TrainSpec {
     pub capacity: ScheduleSpec,
     /// Steps between validations; 0 for one at the end.
     pub validate_every: u64,
+    /// How large tensors of the training step are stored.
+    pub precision: PrecisionWord,
+    /// Forward values that are computed again to save memory.
+    pub recompute: RecomputeWord,
     /// Parameters with an optimizer of their own.
     #[serde(rename = "group", skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupSpec>,
@@ -122,6 +152,8 @@ impl Default for TrainSpec {
             beta: ScheduleSpec::Constant { value: 1.0 },
             capacity: ScheduleSpec::Constant { value: 0.0 },
             validate_every: 0,
+            precision: PrecisionWord::F32,
+            recompute: RecomputeWord::Nothing,
             groups: vec![],
         }
     }
@@ -163,6 +195,15 @@ impl TrainSpec {
             capacity: self.capacity.into(),
             clip: self.clip,
             validate_every: self.validate_every,
+            precision: match self.precision {
+                PrecisionWord::F32 => Precision::F32,
+                PrecisionWord::F16 => Precision::F16,
+            },
+            recompute: match self.recompute {
+                RecomputeWord::Nothing => Recompute::Nothing,
+                RecomputeWord::Cheap => Recompute::Cheap,
+                RecomputeWord::Segments => Recompute::Segments,
+            },
             ..Config::default()
         }
     }
