@@ -10,7 +10,7 @@ use wavae::data::{Dataset, Split, grammar_sentences, price_series, sentence_entr
 use wavae::eval::variance_of_means;
 use wavae::graph::Recompute;
 use wavae::recipe::{Act, Net};
-use wavae::train::{Beta, Config, Evaluator, Rate, Source, Trainer};
+use wavae::train::{Config, Evaluator, Rate, Schedule, Source, Trainer};
 use wavae::vae::{DiagonalGaussian, Elbo, GaussianReals, Model, Reader, SequenceVae, Spread, Vae, Words, Writer};
 use wavae::{Array, Device};
 
@@ -149,7 +149,7 @@ fn padding_counts_for_nothing() {
 }
 
 /// Active units, −ELBO in nats per sentence, and the share of drawn sentences that the grammar knows.
-fn trained(model: &SequenceVae, beta: Beta) -> (usize, f64, f64) {
+fn trained(model: &SequenceVae, beta: Schedule) -> (usize, f64, f64) {
     let all = grammar_sentences(5000, 4).unwrap();
     let source = Source::Resident(Arc::new(all.part(Split::Train)));
     let test = all.part(Split::Test).subset(&(0..320).collect::<Vec<_>>());
@@ -179,10 +179,10 @@ fn annealing_and_free_bits_rescue_a_code_that_collapses() {
     let words = Words { vocabulary: 128, width: 24 };
     let (reader, writer) = (Reader::Gru { hidden: 32, bidirectional: false }, Writer::Gru { hidden: 64 });
     let plain = || SequenceVae::new(words, reader, DiagonalGaussian::new(8), writer);
-    let full = Beta::Constant(1.0);
+    let full = Schedule::Constant(1.0);
     let cases = [
         ("plain", plain(), full),
-        ("annealed, word dropout", plain().dropout(0.4), Beta::Linear { to: 1.0, steps: STEPS * 2 / 3 }),
+        ("annealed, word dropout", plain().dropout(0.4), Schedule::Linear { to: 1.0, steps: STEPS * 2 / 3 }),
         ("free bits", plain().objective(Elbo { free_bits: 0.25, capacity: None }), full),
     ];
     let found = cases.map(|(name, model, beta)| {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use wavae::ops::optimizer::Sgd;
 use wavae::tensor::Array;
 use wavae::train::{
-    Beta, Config, Evaluator, Group, Metrics, OnNonFinite, Optimizer, Progress, Rate, Record, Source, Trainer, load,
+    Config, Evaluator, Group, Metrics, OnNonFinite, Optimizer, Progress, Rate, Record, Schedule, Source, Trainer, load,
     save,
 };
 use wavae::vae::Elbo;
@@ -52,18 +52,18 @@ fn weights(trainer: &Trainer) -> Vec<(String, Vec<f32>)> {
 #[test]
 fn schedules() {
     let near = |a: f32, b: f32| assert!((a - b).abs() < 1e-6, "{a}, not {b}");
-    near(Beta::Constant(0.3).at(10_000), 0.3);
-    let linear = Beta::Linear { to: 2.0, steps: 10 };
+    near(Schedule::Constant(0.3).at(10_000), 0.3);
+    let linear = Schedule::Linear { to: 2.0, steps: 10 };
     [(0, 0.0), (1, 0.2), (5, 1.0), (10, 2.0), (11, 2.0), (u64::MAX, 2.0)]
         .into_iter()
         .for_each(|(at, b)| near(linear.at(at), b));
-    let cyclical = Beta::Cyclical { to: 4.0, period: 8, ramp: 0.5 };
+    let cyclical = Schedule::Cyclical { to: 4.0, period: 8, ramp: 0.5 };
     [(0, 0.0), (1, 1.0), (4, 4.0), (7, 4.0), (8, 0.0), (10, 2.0)]
         .into_iter()
         .for_each(|(at, b)| near(cyclical.at(at), b));
     // Degenerate ones are finite.
-    assert!(Beta::Linear { to: 1.0, steps: 0 }.at(3) == 1.0);
-    assert!(Beta::Cyclical { to: 1.0, period: 0, ramp: 0.0 }.at(3).is_finite());
+    assert!(Schedule::Linear { to: 1.0, steps: 0 }.at(3) == 1.0);
+    assert!(Schedule::Cyclical { to: 1.0, period: 0, ramp: 0.0 }.at(3).is_finite());
 
     near(Rate::constant(0.1).at(0, 100), 0.1);
     near(Rate::constant(0.1).at(99, 100), 0.1);
@@ -217,7 +217,7 @@ fn a_bad_step_can_be_skipped() {
 fn metrics_are_lines_of_json() {
     let path = folder("metrics").join("metrics.jsonl");
     let mut trainer =
-        trainer(&Device::Cpu, Config { validate_every: 2, beta: Beta::Linear { to: 1.0, steps: 4 }, ..config(5) });
+        trainer(&Device::Cpu, Config { validate_every: 2, beta: Schedule::Linear { to: 1.0, steps: 4 }, ..config(5) });
     let mut metrics = Metrics::to_file(&path).unwrap();
     let valid = images(mlp().image, 11);
     trainer.run(Some(&valid), &mut metrics, &mut Progress::hidden(5)).unwrap();
@@ -400,7 +400,7 @@ fn several_steps_a_submission_are_the_same_steps() {
             let set = Arc::new(images([h, w, c], count));
             let stream =
                 Source::Stream { images: set.clone(), indices: (0..count).collect(), shape: [h, w, c], workers: 2 };
-            let config = Config { batch, beta: Beta::Linear { to: 1.0, steps: 9 }, ..config(12) };
+            let config = Config { batch, beta: Schedule::Linear { to: 1.0, steps: 9 }, ..config(12) };
             let resident = Source::Resident(Arc::new(images([h, w, c], count).into()));
             let one = in_groups(&device, &resident, config.clone(), &[1; 12]);
             for source in [resident, stream] {
@@ -419,7 +419,7 @@ fn several_steps_a_submission_are_the_same_steps() {
 #[test]
 fn a_bad_step_amid_a_submission_is_named() {
     for device in [Device::Cpu, Device::Gpu(common::gpu())] {
-        let config = Config { beta: Beta::Linear { to: 3e38, steps: 4 }, ..config(10) };
+        let config = Config { beta: Schedule::Linear { to: 3e38, steps: 4 }, ..config(10) };
         let mut good = trainer(&device, config.clone());
         finish(&mut good, 1);
         let mut bad = trainer(&device, config);

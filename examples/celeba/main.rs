@@ -17,7 +17,7 @@ use wavae::Result;
 use wavae::data::ImageSet;
 use wavae::eval::{LinearProbe, attribute_vector};
 use wavae::ops::optimizer::Adam;
-use wavae::train::{Beta, Config, Evaluator, Metrics, Optimizer, Rate};
+use wavae::train::{Config, Evaluator, Metrics, Optimizer, Rate, Schedule};
 
 /// What `summary.json` holds.
 #[derive(Debug, Serialize)]
@@ -47,7 +47,7 @@ fn run(args: &Args) -> Result<()> {
         batch,
         seed: args.seed,
         rate: Rate::Cosine { peak: args.lr, warmup: (steps / 7).max(1), floor: 0.02 },
-        beta: Beta::Linear { to: args.beta, steps: steps / 10 },
+        beta: Schedule::Linear { to: args.beta, steps: steps / 10 },
         clip: 50_000.0, // a guard: ordinary steps stay below
         optimizer: Optimizer::Adam(Adam { beta2: 0.99, ..Adam::default() }),
         validate_every: (steps / 5).max(1),

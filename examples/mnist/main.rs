@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use wavae::Result;
 use wavae::data::ImageSet;
 use wavae::eval::neighbour_accuracy;
-use wavae::train::{Beta, Config, Evaluator, Metrics, Rate};
+use wavae::train::{Config, Evaluator, Metrics, Rate, Schedule};
 
 /// How many neighbours vote for a class.
 const NEIGHBOURS: usize = 15;
@@ -48,7 +48,7 @@ fn run(args: &Args) -> Result<()> {
         batch,
         seed: args.seed,
         rate: Rate::Cosine { peak: args.lr, warmup: 20.min(steps), floor: 0.02 },
-        beta: Beta::Linear { to: args.beta, steps: steps / 10 },
+        beta: Schedule::Linear { to: args.beta, steps: steps / 10 },
         clip: 1000.0,
         validate_every: (steps / 5).max(1),
         recompute: args.checkpoint,

@@ -43,8 +43,7 @@ pub struct DataSpec {
     /// Labels that training may look at, as many of each class; 0 for all.
     #[serde(default)]
     pub labels: usize,
-    /// The share of examples with such a label among those that a pass visits, where not all have one: they come back that
-    /// often.
+    /// Where only some examples have a label, these are repeated until they are this share of a pass.
     #[serde(default = "labelled_share")]
     pub labelled_share: f64,
     /// Whether images are two modalities: the columns `upper` and `lower`, a half each, in place of `x`.
@@ -71,7 +70,7 @@ fn labelled_share() -> f64 {
 
 /// A data set in its parts.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Parts {
+pub struct Splits {
     /// To fit on.
     pub train: Dataset,
     /// To watch.
@@ -95,7 +94,7 @@ impl DataSpec {
     ///
     /// # Errors
     /// An unknown set, files that are missing or broken, too few examples.
-    pub fn open(&self, folder: Option<&Path>) -> Result<Parts> {
+    pub fn open(&self, folder: Option<&Path>) -> Result<Splits> {
         let all = self.all(folder)?;
         let mut train = all.indices(Split::Train);
         let mut held_out = |split, most: usize| {
@@ -113,12 +112,12 @@ impl DataSpec {
             let part = all.subset(indices);
             if self.binarize == Binarize::Fixed { bits(part, self.seed) } else { Ok(part) }
         };
-        let parts = Parts { train: part(&train)?, valid: part(&valid)?, test: part(&test)? };
+        let parts = Splits { train: part(&train)?, valid: part(&valid)?, test: part(&test)? };
         if self.labels == 0 {
             return Ok(parts);
         }
         let train = labels::some(parts.train, self.labels, self.labelled_share, self.seed)?;
-        Ok(Parts { train, valid: labels::none(parts.valid)?, test: labels::none(parts.test)? })
+        Ok(Splits { train, valid: labels::none(parts.valid)?, test: labels::none(parts.test)? })
     }
 
     fn all(&self, folder: Option<&Path>) -> Result<Dataset> {

@@ -3,7 +3,7 @@
 use super::Recipe;
 use super::compress::{psnr_at, smaller_images};
 use super::crossmodal::{GALLERY, retrieval};
-use super::data::Parts;
+use super::data::Splits;
 use super::labels::labelled;
 use super::model::ModelSpec;
 use super::parts::{LikelihoodSpec, SpreadSpec};
@@ -106,7 +106,7 @@ impl FigureSpec {
     ///
     /// # Errors
     /// Where they have not.
-    pub(super) fn check(&self, model: &dyn Model, parts: &Parts) -> Result<()> {
+    pub(super) fn check(&self, model: &dyn Model, parts: &Splits) -> Result<()> {
         let (mut g, test) = (Graph::new(), &parts.test);
         let batch = Batch::uploaded(1, test.batch_types(1));
         match self.metric {
@@ -133,7 +133,7 @@ impl FigureSpec {
         spec: &ModelSpec,
         model: &dyn Model,
         evaluator: &mut Evaluator,
-        parts: &Parts,
+        parts: &Splits,
     ) -> Result<(f64, Option<f64>)> {
         let test = &parts.test;
         let value = match self.metric {
@@ -184,7 +184,7 @@ impl FigureSpec {
     pub fn baseline(
         &self,
         recipe: &Recipe,
-        parts: &Parts,
+        parts: &Splits,
         untrained: impl FnOnce() -> Result<f64>,
         train: impl FnOnce(&dyn Model, &Dataset) -> Result<Trainer>,
     ) -> Result<(f64, &'static str)> {
@@ -243,8 +243,8 @@ fn classification_error(model: &dyn Model, evaluator: &Evaluator, test: &Dataset
 }
 
 /// Each label goes to five neighbours.
-fn propagated_error(evaluator: &mut Evaluator, parts: &Parts) -> Result<f64> {
-    let Parts { train, test, .. } = parts;
+fn propagated_error(evaluator: &mut Evaluator, parts: &Splits) -> Result<f64> {
+    let Splits { train, test, .. } = parts;
     let usable = |i: usize| train.integers("labelled").map_or(true, |flags| flags[i] == 1);
     let labels = train.integers("label")?.iter().enumerate().map(|(i, &label)| usable(i).then_some(label));
     let labels: Vec<Option<u32>> = labels.collect();
@@ -281,7 +281,7 @@ fn column_means(rows: &[f32], count: usize) -> Vec<f32> {
 }
 
 /// Mean ln p of the test examples under independent numbers of the family of `likelihood`, fitted to the training set.
-fn independent(likelihood: Option<LikelihoodSpec>, parts: &Parts) -> Result<f64> {
+fn independent(likelihood: Option<LikelihoodSpec>, parts: &Splits) -> Result<f64> {
     let none = || {
         Error::Config("this model has no likelihood that independent numbers could have; take another figure".into())
     };

@@ -42,7 +42,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 pub use compress::Codec;
-pub use data::{Binarize, DataSpec, Parts};
+pub use data::{Binarize, DataSpec, Splits};
 pub use figure::{Figure, FigureSpec, Metric};
 pub use ladder::{LadderSpec, LevelSpec};
 pub use model::ModelSpec;
@@ -172,7 +172,7 @@ fn widen(model: &mut Value) {
     }
 }
 
-/// Parts of a model that are tables with a `kind`.
+/// Splits of a model that are tables with a `kind`.
 const PARTS: [&str; 8] =
     ["likelihood", "posterior", "prior", "objective", "encoder", "decoder", "classifier", "alignment"];
 

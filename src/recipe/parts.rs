@@ -357,7 +357,7 @@ pub enum CorruptionSpec {
     },
     /// Zeros and ones.
     SaltAndPepper {
-        /// With this probability together.
+        /// Probability that a pixel is replaced, by either.
         probability: f32,
     },
 }

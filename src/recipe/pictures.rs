@@ -1,6 +1,6 @@
 //! The pictures of a run.
 
-use super::data::{Parts, first, repeated};
+use super::data::{Splits, first, repeated};
 use super::samplers::mixture_codes;
 use super::strokes;
 use super::ways;
@@ -52,7 +52,7 @@ fn shown_samples(test: &Dataset, by_class: bool) -> Result<(Dataset, &'static st
 /// What there is to see: of every model the use of its latent, of images, sentences and sketches what it makes of them.
 pub(super) fn draw(
     evaluator: &mut Evaluator,
-    parts: &Parts,
+    parts: &Splits,
     model: &dyn Model,
     kl_dims: &[f64],
     seed: u64,

@@ -5,7 +5,7 @@
 
 use super::figure::Figure;
 use super::summary::{Measured, Summary};
-use super::{Parts, Recipe, Sampler, crossmodal, pictures, words};
+use super::{Recipe, Sampler, Splits, crossmodal, pictures, words};
 use crate::data::{Dataset, write_npy};
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ pub struct Run {
     recipe: Recipe,
     origin: String,
     folder: Option<PathBuf>,
-    parts: Parts,
+    parts: Splits,
     model: Box<dyn Model>,
     device: Device,
     trainer: Trainer,

@@ -1,6 +1,6 @@
 //! What can be said of sketches.
 
-use super::data::{Parts, repeated};
+use super::data::{Splits, repeated};
 use super::samplers::mixture_codes;
 use crate::data::{Dataset, rasterize_sketch};
 use crate::error::{Error, Result};
@@ -42,7 +42,7 @@ fn written(row: &[f32]) -> impl Iterator<Item = &[f32]> {
 ///
 /// # Errors
 /// Examples that are no sketches.
-pub(super) fn independent_strokes(parts: &Parts) -> Result<f64> {
+pub(super) fn independent_strokes(parts: &Splits) -> Result<f64> {
     let none = || Error::Config("movements of their own are for sketches; take another figure".into());
     let ((train, steps), (test, _)) = sketches(&parts.train).zip(sketches(&parts.test)).ok_or_else(none)?;
     let all = || train.chunks_exact(steps * STEP).flat_map(written);
@@ -77,7 +77,7 @@ fn inked(x: &[f32], steps: usize) -> Vec<f32> {
 pub(super) fn pictures(
     evaluator: &mut Evaluator,
     model: &dyn Model,
-    parts: &Parts,
+    parts: &Splits,
     seed: u64,
     out: &Path,
 ) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::data::Dataset;
 use crate::error::Result;
 use crate::eval::{Pressure, Values, bits_per_dimension, latent_usage, variance_of_means};
 use crate::tensor::DType;
-use crate::train::{Beta, Figures};
+use crate::train::{Figures, Schedule};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -130,7 +130,7 @@ fn pressure(recipe: &Recipe) -> Pressure {
     let (train, model) = (&recipe.train, &recipe.model);
     let steps = train.steps.saturating_sub(1);
     Pressure {
-        beta: Beta::from(train.beta).at(steps).into(),
+        beta: Schedule::from(train.beta).at(steps).into(),
         annealed: !matches!(train.beta, ScheduleSpec::Constant { .. }),
         free_bits: match model {
             ModelSpec::Vae(spec) => match spec.objective {

@@ -3,7 +3,7 @@
 use crate::graph::Recompute;
 use crate::lower::Precision;
 use crate::ops::optimizer::Adam;
-use crate::train::{Beta, Config, Group, Optimizer, Rate};
+use crate::train::{Config, Group, Optimizer, Rate, Schedule};
 use serde::{Deserialize, Serialize};
 
 /// A number that changes over the training.
@@ -33,7 +33,7 @@ pub enum ScheduleSpec {
     },
 }
 
-impl From<ScheduleSpec> for Beta {
+impl From<ScheduleSpec> for Schedule {
     fn from(spec: ScheduleSpec) -> Self {
         match spec {
             ScheduleSpec::Constant { value } => Self::Constant(value),

@@ -1,6 +1,6 @@
 //! Pictures of ways through latent space: along dimensions, between examples, along attributes.
 
-use super::data::{Parts, first};
+use super::data::{Splits, first};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::eval::{LinearProbe, Path, attribute_vector, interpolate, normal_values, traverse};
@@ -61,7 +61,7 @@ pub(super) fn interpolations(evaluator: &mut Evaluator, test: &Dataset, shape: [
 
 /// Where examples have attributes (factors of −1 and 1): those that codes know best, each a row of one example that lacks it
 /// and is moved along its vector.
-pub(super) fn attributes(evaluator: &mut Evaluator, parts: &Parts, shape: [usize; 3], out: &File) -> Result<()> {
+pub(super) fn attributes(evaluator: &mut Evaluator, parts: &Splits, shape: [usize; 3], out: &File) -> Result<()> {
     let train = first(&parts.train, FITTED);
     let (latent, codes) = (evaluator.latent(), evaluator.encode(&train)?);
     let mut known = vec![];

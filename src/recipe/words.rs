@@ -1,6 +1,6 @@
 //! What can be said of sentences.
 
-use super::data::Parts;
+use super::data::Splits;
 use crate::data::{Dataset, PAD};
 use crate::error::{Error, Result};
 use crate::tensor::ArrayData;
@@ -19,7 +19,7 @@ fn written(tokens: &[u32], steps: usize) -> impl Iterator<Item = impl Iterator<I
 
 /// Mean ln p of the test sentences when each token is drawn by itself, as often as in the training set; `None` where
 /// the examples are no sentences.
-pub(super) fn unigrams(parts: &Parts) -> Result<Option<f64>> {
+pub(super) fn unigrams(parts: &Splits) -> Result<Option<f64>> {
     let (ArrayData::U32(train), false) = (&parts.train.column("x")?.data, parts.train.vocabulary.is_empty()) else {
         return Ok(None);
     };

@@ -1,7 +1,7 @@
 //! How to train.
 
 use super::optimizer::hyper_input;
-use super::{Beta, Group, Optimizer, Rate};
+use super::{Group, Optimizer, Rate, Schedule};
 use crate::error::Result;
 use crate::graph::Recompute;
 use crate::lower::Precision;
@@ -33,9 +33,9 @@ pub struct Config {
     /// Parameters with an optimizer of their own.
     pub groups: Vec<Group>,
     /// Weight of the KL.
-    pub beta: Beta,
+    pub beta: Schedule,
     /// Nats of KL that an objective with a capacity aims at.
-    pub capacity: Beta,
+    pub capacity: Schedule,
     /// Norm that the gradients of each group, and all others together, are clipped to; 0 for no clipping.
     pub clip: f32,
     /// Steps between validations; 0 for one at the end only.
@@ -57,8 +57,8 @@ impl Default for Config {
             optimizer: Optimizer::default(),
             rate: Rate::Cosine { peak: 1e-3, warmup: 20, floor: 0.1 },
             groups: vec![],
-            beta: Beta::Constant(1.0),
-            capacity: Beta::Constant(0.0),
+            beta: Schedule::Constant(1.0),
+            capacity: Schedule::Constant(0.0),
             clip: 0.0,
             validate_every: 0,
             non_finite: OnNonFinite::Abort,

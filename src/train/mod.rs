@@ -19,6 +19,6 @@ pub use evaluator::{Bound, Evaluator, Figures};
 pub use metrics::{Metrics, Record};
 pub use optimizer::{Group, Optimizer};
 pub use progress::Progress;
-pub use schedule::{Beta, Rate};
+pub use schedule::{Rate, Schedule};
 pub use source::Source;
 pub use trainer::Trainer;

@@ -1,20 +1,20 @@
 //! Schedules: numbers that change from step to step. They are data, written each step, never a new graph.
 
-/// The weight β of the KL term.
+/// A number that a schedule moves: the weight β of the KL, a capacity.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Beta {
+pub enum Schedule {
     /// Always the same.
     Constant(f32),
     /// From 0 to `to` over `steps` steps, then constant (Bowman 2016, arXiv 1511.06349).
     Linear {
-        /// The final weight.
+        /// The final number.
         to: f32,
         /// Steps until it is reached.
         steps: u64,
     },
     /// In every `period` steps: from 0 to `to` over the first `ramp` share, then constant (Fu 2019, arXiv 1903.10145).
     Cyclical {
-        /// The weight at the top.
+        /// The number at the top.
         to: f32,
         /// Steps of a cycle.
         period: u64,
@@ -23,8 +23,8 @@ pub enum Beta {
     },
 }
 
-impl Beta {
-    /// β at `step`, counted from 0.
+impl Schedule {
+    /// The number at `step`, counted from 0.
     pub fn at(&self, step: u64) -> f32 {
         match *self {
             Self::Constant(beta) => beta,

@@ -93,7 +93,7 @@ impl Trainer {
     /// Builds the training and evaluation graphs, compiles them on `device`, draws the weights and uploads the data.
     ///
     /// # Errors
-    /// Parts that do not fit together, too few images, too little memory.
+    /// Splits that do not fit together, too few images, too little memory.
     pub fn new(device: &Device, model: &dyn Model, source: &Source, config: Config) -> Result<Self> {
         let Description { graph, watched, names } = describe(model, source, &config)?;
         let mut evaluator = Evaluator::new(model, config.batch, source.types(config.batch))?;
