@@ -6,7 +6,7 @@ mod common;
 use common::models::Objective;
 use common::whole::{near_differences, near_exact};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use wavae::data::{Split, load_npy, synthetic_digits, write_idx};
 use wavae::graph::Recompute;
@@ -205,8 +205,20 @@ fn gradients_of_every_recipe() {
 }
 
 /// Where the recipes of a test run.
+fn place(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("recipes").join(name)
+}
+
+/// The loss of each training step of a run.
+fn losses(run: &Path) -> Vec<f64> {
+    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let records = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    records.filter(|record| record["kind"] == "train").map(|record| record["loss"].as_f64().unwrap()).collect()
+}
+
+/// That, emptied.
 fn folder(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("recipes").join(name);
+    let folder = place(name);
     let _ = fs::remove_dir_all(&folder);
     folder
 }
@@ -231,6 +243,11 @@ fn every_recipe_trains_on_both_devices_and_comes_back() {
             trained
         });
         let near = |a: f64, b: f64| (a - b).abs() <= 2e-3 * a.abs().max(b.abs()).max(1.0);
+        let [one, other] = ["cpu", "gpu"].map(|on| losses(&place(&format!("{name}.{on}"))));
+        assert_eq!((one.len(), other.len()), (10, 10), "{name}");
+        for (step, (a, b)) in (1..).zip(one.iter().zip(&other)) {
+            assert!(near(*a, *b), "{name}, step {step}: {a} on the CPU, {b} on the device");
+        }
         assert!(near(cpu.elbo, gpu.elbo), "{name}: {} on the CPU, {} on the device", cpu.elbo, gpu.elbo);
         assert!(near(cpu.figure.baseline, gpu.figure.baseline), "{name}: {cpu:?} {gpu:?}");
         assert!(cpu.figure.value.is_finite() && cpu.figure.baseline.is_finite(), "{name}: {cpu:?}");

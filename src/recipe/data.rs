@@ -55,7 +55,7 @@ pub struct DataSpec {
     /// Pixels of a side, where the set can be had in several sizes; 0 for its usual one.
     #[serde(default)]
     pub side: usize,
-    /// Steps of a window or a sentence, likewise.
+    /// Steps of a window or a sentence, where the set can be had in several lengths; 0 for its usual one.
     #[serde(default)]
     pub steps: usize,
 }

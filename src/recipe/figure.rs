@@ -27,7 +27,7 @@ use std::f64::consts::PI;
 pub enum Metric {
     /// The bound, nats per example; beside independent numbers, words or movements, fitted to the training set.
     Elbo,
-    /// −ln p(x) by importance sampling, nats per example; likewise.
+    /// −ln p(x) by importance sampling, nats per example; beside independent numbers, or words, fitted to the training set.
     Nll,
     /// Mean squared error of reconstructions by μ; beside the mean example.
     Mse,

@@ -52,7 +52,7 @@ pub struct ModalitySpec {
     pub decoder: Option<Net>,
     /// p(x|z).
     pub likelihood: LikelihoodSpec,
-    /// Of its reconstruction in the loss.
+    /// Weight of its reconstruction in the loss.
     #[serde(default = "one")]
     pub weight: f32,
 }

@@ -40,7 +40,7 @@ pub enum FlowSpec {
         /// Units of their networks.
         hidden: usize,
     },
-    /// Masked autoregressive, likewise: for priors.
+    /// Masked autoregressive, reversing the order from one to the next: for priors.
     Maf {
         /// How many.
         layers: usize,
@@ -206,7 +206,7 @@ pub enum LikelihoodSpec {
     },
     /// Bytes by mixtures of discretized logistics.
     Logistic {
-        /// Of how many.
+        /// Logistics in a mixture.
         components: usize,
     },
     /// Counts.
