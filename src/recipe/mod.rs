@@ -10,57 +10,25 @@
 //! ```
 
 mod check;
-mod compress;
-mod crossmodal;
 mod data;
-mod figure;
-mod labels;
-mod ladder;
 mod model;
-mod multimodal;
-mod nets;
-mod parts;
-mod pictures;
-mod quantized;
 mod run;
-mod samplers;
-mod scores;
-mod semi;
-mod sequence;
-mod series;
-mod strokes;
-mod summary;
 mod train;
-mod vae;
-mod views;
-mod ways;
-mod words;
 
 use crate::error::{Error, Result, hint};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
-pub use compress::Codec;
 pub use data::{Binarize, DataSpec, Splits};
-pub use figure::{Figure, FigureSpec, Metric};
-pub use ladder::{LadderSpec, LevelSpec};
-pub use model::ModelSpec;
-pub use multimodal::{AlignmentSpec, JointSpec, ModalitySpec, MultimodalSpec};
-pub use nets::{Act, Net, NormSpec};
-pub use parts::{
-    CorruptionSpec, DeviationWord, FlowSpec, LikelihoodSpec, ObjectiveSpec, PosteriorSpec, PriorSpec, SpreadSpec,
-    SpreadWord,
+pub use model::{
+    Act, AlignmentSpec, CodePriorSpec, CorruptionSpec, DeviationWord, FlowSpec, JointSpec, LadderSpec, LevelSpec,
+    LikelihoodSpec, M1M2Spec, M1Spec, M2Spec, ModalitySpec, ModelSpec, MultimodalSpec, Net, NormSpec, ObjectiveSpec,
+    PosteriorSpec, PriorSpec, QuantizedSpec, ReaderSpec, SketchSpec, SpreadSpec, SpreadWord, TextSpec, VaeSpec,
+    WriterSpec,
 };
-pub use quantized::{CodePriorSpec, QuantizedSpec};
-pub use run::Run;
-pub use samplers::Sampler;
-pub use scores::Scores;
-pub use semi::{M1M2Spec, M1Spec, M2Spec};
-pub use sequence::{ReaderSpec, SketchSpec, TextSpec, WriterSpec};
-pub use summary::Summary;
+pub use run::{Codec, Figure, FigureSpec, Metric, Run, Sampler, Scores, Summary};
 pub use train::{GroupSpec, PrecisionWord, RecomputeWord, ScheduleSpec, TrainSpec};
-pub use vae::VaeSpec;
 
 /// Name and text of every recipe that is built in, by name.
 pub const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/recipes.rs"));

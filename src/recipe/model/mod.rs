@@ -1,17 +1,34 @@
 //! Models by name.
 
+mod act;
+mod ladder;
+mod multimodal;
+mod nets;
+mod parts;
+mod quantized;
+mod semi;
+mod sequence;
+mod series;
+mod vae;
+
 use super::data::Binarize;
-use super::ladder::LadderSpec;
-use super::multimodal::MultimodalSpec;
-use super::parts::LikelihoodSpec;
-use super::quantized::QuantizedSpec;
-use super::semi::{M1M2Spec, M1Spec, M2Spec};
-use super::sequence::{SketchSpec, TextSpec};
-use super::vae::VaeSpec;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::vae::{Binarized, Corruption, Model};
 use serde::{Deserialize, Serialize};
+
+pub use act::Act;
+pub use ladder::{LadderSpec, LevelSpec};
+pub use multimodal::{AlignmentSpec, JointSpec, ModalitySpec, MultimodalSpec};
+pub use nets::{Net, NormSpec};
+pub use parts::{
+    CorruptionSpec, DeviationWord, FlowSpec, LikelihoodSpec, ObjectiveSpec, PosteriorSpec, PriorSpec, SpreadSpec,
+    SpreadWord,
+};
+pub use quantized::{CodePriorSpec, QuantizedSpec};
+pub use semi::{M1M2Spec, M1Spec, M2Spec};
+pub use sequence::{ReaderSpec, SketchSpec, TextSpec, WriterSpec};
+pub use vae::VaeSpec;
 
 /// A model by name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Hierarchies of latent levels by name.
 
-use super::nets::{Act, Net};
+use super::act::Act;
+use super::nets::Net;
 use super::parts::LikelihoodSpec;
 use crate::data::Dataset;
 use crate::error::Result;

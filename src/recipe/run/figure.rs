@@ -1,12 +1,7 @@
 //! The figure of a recipe: one number on held-out examples, beside that of something trivial.
 
-use super::Recipe;
 use super::compress::{psnr_at, smaller_images};
 use super::crossmodal::{GALLERY, retrieval};
-use super::data::Splits;
-use super::labels::labelled;
-use super::model::ModelSpec;
-use super::parts::{LikelihoodSpec, SpreadSpec};
 use super::scores::factors;
 use super::strokes::independent_strokes;
 use super::words::unigrams;
@@ -15,6 +10,9 @@ use crate::error::{Error, Result};
 use crate::eval::{auroc, mig, propagated_classes};
 use crate::graph::Graph;
 use crate::nn::Mode;
+use crate::recipe::data::Splits;
+use crate::recipe::data::labels::labelled;
+use crate::recipe::{LikelihoodSpec, ModelSpec, Recipe, SpreadSpec};
 use crate::tensor::ArrayData;
 use crate::train::{Evaluator, Trainer};
 use crate::vae::{Batch, Corruption, Model};

@@ -1,6 +1,6 @@
 //! The layers of encoders and decoders of series [B, T, C].
 
-use super::nets::{Act, start};
+use super::act::{Act, start};
 use crate::error::{Error, Result};
 use crate::nn::{
     Activation, Conv1d, ConvTranspose1d, Flatten, Gru, LastState, Linear, Repeat, Sequential, Start, Unflatten,

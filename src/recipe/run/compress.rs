@@ -1,12 +1,12 @@
 //! Images to files of codes and back, by a trained model; and what a file of as many bytes can do without one.
 
-use super::{Binarize, Recipe};
 use crate::data::Dataset;
 use crate::device::{Device, Store};
 use crate::error::{Error, Result};
 use crate::eval::{Compressed, Quantizer, psnr, variance_of_means};
 use crate::graph::Graph;
 use crate::nn::Mode;
+use crate::recipe::{Binarize, Recipe};
 use crate::tensor::{Array, ArrayData, TensorType};
 use crate::train::{Evaluator, load};
 use crate::vae::{Batch, Model};

@@ -3,9 +3,18 @@
 //! The folder holds `recipe.toml` (resolved, defaults included), `metrics.jsonl`, `model.safetensors`, pictures and
 //! `summary.json`.
 
-use super::figure::Figure;
-use super::summary::{Measured, Summary};
-use super::{Recipe, Sampler, Splits, crossmodal, pictures, words};
+mod compress;
+mod crossmodal;
+mod figure;
+mod pictures;
+mod samplers;
+mod scores;
+mod strokes;
+mod summary;
+mod ways;
+mod words;
+
+use super::{Recipe, Splits};
 use crate::data::{Dataset, write_npy};
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -16,6 +25,13 @@ use crate::vae::Model;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use summary::Measured;
+
+pub use compress::Codec;
+pub use figure::{Figure, FigureSpec, Metric};
+pub use samplers::Sampler;
+pub use scores::Scores;
+pub use summary::Summary;
 
 /// A recipe with its data and model on a device.
 pub struct Run {

@@ -1,8 +1,8 @@
 //! What can be said of sentences.
 
-use super::data::Splits;
 use crate::data::{Dataset, PAD};
 use crate::error::{Error, Result};
+use crate::recipe::data::Splits;
 use crate::tensor::ArrayData;
 use crate::train::Evaluator;
 use std::fmt::Write;

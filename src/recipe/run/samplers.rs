@@ -1,11 +1,11 @@
 //! Samplers: where codes come from after training.
 
-use super::data::first;
 use crate::data::Dataset;
 use crate::device::Device;
 use crate::error::{Error, Result, hint};
 use crate::eval::{Covariance, GaussianMixture, MixtureFit};
 use crate::flow::{Chain, Made, MaskedAutoregressive};
+use crate::recipe::data::first;
 use crate::rng::Philox;
 use crate::tensor::Array;
 use crate::train::{Config, Evaluator, Metrics, Progress, Rate, Source, Trainer};

@@ -1,9 +1,9 @@
 //! Pictures of ways through latent space: along dimensions, between examples, along attributes.
 
-use super::data::{Splits, first};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::eval::{LinearProbe, Path, attribute_vector, interpolate, normal_values, traverse};
+use crate::recipe::data::{Splits, first};
 use crate::report::ImageGrid;
 use crate::train::Evaluator;
 use std::path::Path as File;

@@ -1,6 +1,5 @@
 //! The pictures of a run.
 
-use super::data::{Splits, first, repeated};
 use super::samplers::mixture_codes;
 use super::strokes;
 use super::ways;
@@ -9,6 +8,7 @@ use crate::data::Dataset;
 use crate::error::Result;
 use crate::eval::{Moments, variance_of_means};
 use crate::nn::Mode;
+use crate::recipe::data::{Splits, first, repeated};
 use crate::report::{BarChart, ImageGrid, LinePlot, ScatterPlot, latent_histograms, uncertainty_map};
 use crate::tensor::{ArrayData, Shape};
 use crate::train::{Evaluator, Metrics, Record};

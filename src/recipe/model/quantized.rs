@@ -1,6 +1,7 @@
 //! Vector-quantized models by name.
 
-use super::nets::{Act, halved, start};
+use super::act::{Act, start};
+use super::nets::halved;
 use super::parts::LikelihoodSpec;
 use crate::data::Dataset;
 use crate::error::{Error, Result};

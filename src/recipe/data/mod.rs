@@ -1,11 +1,13 @@
 //! The examples of a recipe.
 
-use super::labels;
-use super::views::{bags, bits, halves};
+pub(super) mod labels;
+mod views;
+
 use crate::data::{Dataset, Options, Split, open};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use views::{bags, bits, halves};
 
 /// What becomes of the numbers of `x`, as probabilities of a 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

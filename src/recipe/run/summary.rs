@@ -1,14 +1,11 @@
 //! What is said of a run when it has ended.
 
-use super::Recipe;
 use super::figure::Figure;
-use super::model::ModelSpec;
-use super::parts::{LikelihoodSpec, ObjectiveSpec, SpreadSpec};
 use super::scores::{Scores, scores};
-use super::train::ScheduleSpec;
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::eval::{Pressure, Values, bits_per_dimension, latent_usage, variance_of_means};
+use crate::recipe::{LikelihoodSpec, ModelSpec, ObjectiveSpec, Recipe, ScheduleSpec, SpreadSpec};
 use crate::tensor::DType;
 use crate::train::{Figures, Schedule};
 use serde::Serialize;

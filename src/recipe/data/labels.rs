@@ -45,7 +45,7 @@ pub(super) fn none(set: Dataset) -> Result<Dataset> {
 }
 
 /// The examples of `set` whose label training may look at, each once.
-pub(super) fn labelled(set: &Dataset) -> Result<Dataset> {
+pub(in crate::recipe) fn labelled(set: &Dataset) -> Result<Dataset> {
     let mut all = set.clone();
     all.visits.clear();
     if !set.has("labelled") {

@@ -1,9 +1,9 @@
 //! What can be said of sketches.
 
-use super::data::{Splits, repeated};
 use super::samplers::mixture_codes;
 use crate::data::{Dataset, rasterize_sketch};
 use crate::error::{Error, Result};
+use crate::recipe::data::{Splits, repeated};
 use crate::report::ImageGrid;
 use crate::tensor::{Array, ArrayData};
 use crate::train::Evaluator;
