@@ -61,7 +61,7 @@ enum Command {
         #[arg(long, default_value = "auto")]
         device: String,
     },
-    /// Measure a run again, and draw its pictures anew
+    /// Measure a run again, and draw its pictures anew; on other data into the folder eval/ beside
     Eval {
         /// The folder that `train` wrote
         #[arg(long)]
@@ -184,7 +184,11 @@ fn run(command: Command) -> Result<()> {
             let out = out.unwrap_or_else(|| Path::new("out").join(stem));
             train(read(&recipe, &set)?, data.as_deref(), &out, tune, &device)
         }
-        Command::Eval { run, data, device } => report(&trained(&run, data, &device)?.evaluate(&run)?, &run),
+        Command::Eval { run, data, device } => {
+            // Figures on other data are no figures of the run.
+            let out = if data.is_some() { run.join("eval") } else { run.clone() };
+            report(&trained(&run, data, &device)?.evaluate(&run, &out)?, &out)
+        }
         Command::Sample { run, sampler, count, seed, data, out, device } => {
             let sampler: Sampler = sampler.parse()?;
             let mut trained = trained(&run, data, &device)?;
@@ -203,22 +207,7 @@ fn run(command: Command) -> Result<()> {
             }
             Ok(())
         }
-        Command::Compress { run, images, out, step, device } => {
-            let mut codec = Codec::open(&run, &open(&device)?)?;
-            let set = match images.as_slice() {
-                [] => {
-                    let (recipe, folder) = Recipe::of_run(&run)?;
-                    recipe.data.open(folder.as_deref())?.test
-                }
-                files => codec.read(files)?,
-            };
-            let file = codec.compress(&set, step)?;
-            let bytes = file.save(&out)?;
-            let (bits, psnr) = (file.bits_per_pixel(bytes), codec.psnr(&set, &file)?);
-            say!("{} images in {bytes} bytes: {bits:.3} bits per pixel, PSNR {psnr:.2} dB", file.examples());
-            say!("written: {}", out.display());
-            Ok(())
-        }
+        Command::Compress { run, images, out, step, device } => compress(&run, &images, &out, step, &device),
         Command::Decompress { run, file, out, device } => {
             let file = Compressed::load(file)?;
             let count = Codec::open(&run, &open(&device)?)?.write(&file, &out)?;
@@ -255,16 +244,33 @@ fn open(request: &str) -> Result<Device> {
 fn train(recipe: Recipe, data: Option<&Path>, out: &Path, tune: bool, device: &str) -> Result<()> {
     say!("recipe: {}", recipe.about);
     let device = open(device)?;
+    if tune {
+        Run::tune(&recipe, data, &device, &mut |step| eprintln!("  {step}"))?;
+    }
     let mut run = Run::new(recipe, data, &device)?;
     say!("data: {}", run.origin());
-    if tune {
-        run = run.tuned(&mut |step| eprintln!("  {step}"))?;
-    }
     say!("model: {} parameters", run.trainer().parameter_count());
     say!("{}", run.trainer().plan());
     let mut progress = Progress::new(run.trainer().config().steps, run.trainer().config().batch);
     let summary = run.train(out, &mut progress)?;
     report(&summary, out)
+}
+
+fn compress(run: &Path, images: &[PathBuf], out: &Path, step: f64, device: &str) -> Result<()> {
+    let mut codec = Codec::open(run, &open(device)?)?;
+    let set = match images {
+        [] => {
+            let (recipe, folder) = Recipe::of_run(run)?;
+            recipe.data.open(folder.as_deref())?.test
+        }
+        files => codec.read(files)?,
+    };
+    let file = codec.compress(&set, step)?;
+    let bytes = file.save(out)?;
+    let (bits, psnr) = (file.bits_per_pixel(bytes), codec.psnr(&set, &file)?);
+    say!("{} images in {bytes} bytes: {bits:.3} bits per pixel, PSNR {psnr:.2} dB", file.examples());
+    say!("written: {}", out.display());
+    Ok(())
 }
 
 /// The run of the folder `run`, on the data that it was trained on or on others.

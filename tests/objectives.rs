@@ -130,9 +130,9 @@ fn draws(seed: u64, count: usize, shift: f64) -> Vec<f64> {
 
 /// The objective of the test below: β-TC's parts as figures beside the KL that they sum to.
 #[derive(Debug)]
-struct Splits(BetaTc);
+struct Parts(BetaTc);
 
-impl Part for Splits {
+impl Part for Parts {
     fn loss(&self, g: &mut Graph, pass: &Pass<'_>) -> wavae::Result<wavae::vae::objective::Loss> {
         let parts = self.0.decompose(g, pass)?;
         let (log_q, log_p) = pass.densities(g)?;
@@ -150,7 +150,7 @@ impl Part for Splits {
 
 #[test]
 fn the_total_correlation_decomposition_sums_to_the_kl() {
-    let model = aiming("parts", Splits(BetaTc { alpha: 1.0, gamma: 1.0, examples: 1000 }));
+    let model = aiming("parts", Parts(BetaTc { alpha: 1.0, gamma: 1.0, examples: 1000 }));
     let objective = Objective::new(&model, 16).unwrap();
     let roots: Vec<_> = objective.terms.figures.iter().map(|(_, value)| *value).collect();
     let (mut interpreter, mut memory) = objective.interpreter::<f64>(&roots).unwrap();

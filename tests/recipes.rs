@@ -234,7 +234,7 @@ fn every_recipe_trains_on_both_devices_and_comes_back() {
             let mut run = Run::new(recipe.clone(), None, &device).unwrap();
             let trained = run.train(&out, &mut Progress::hidden(10)).unwrap();
             if on == "cpu" {
-                let again = Run::new(recipe.clone(), None, &device).unwrap().evaluate(&out).unwrap();
+                let again = Run::new(recipe.clone(), None, &device).unwrap().evaluate(&out, &out).unwrap();
                 assert_eq!(again, trained, "{name}: what was loaded");
                 for file in ["recipe.toml", "metrics.jsonl", "model.safetensors", "summary.json", "loss.png"] {
                     assert!(out.join(file).is_file(), "{name} has no {file}");
@@ -306,6 +306,10 @@ fn the_program_lists_shows_trains_and_evaluates() {
         assert!(wavae(&args).status.success());
         assert!(fs::read(out.join(format!("samples-{sampler}.npy"))).unwrap() == again, "{sampler}: the seed fixes it");
     }
+    // More than a picture can hold.
+    let many = wavae(&["sample", "--run", &place, "--count", "4000", "--device", "cpu"]);
+    assert!(many.status.success(), "{}", String::from_utf8_lossy(&many.stderr));
+    assert_eq!(load_npy(out.join("samples-prior.npy")).unwrap().len(), 4000);
     let error = wavae(&["sample", "--run", &place, "--sampler", "moff", "--device", "cpu"]).stderr;
     assert!(String::from_utf8_lossy(&error).contains("did you mean maf?"));
 }
@@ -317,7 +321,9 @@ fn the_recipes_of_mnist_run_from_its_files() {
     let digits = synthetic_digits(120, 3).unwrap();
     write_idx(&files, &digits, true).unwrap();
     let known = 120 - digits.indices(Split::Test).len() as u64 - 5;
-    let data = files.display().to_string();
+    let others = folder("mnist-others");
+    write_idx(&others, &synthetic_digits(120, 4).unwrap(), false).unwrap();
+    let (data, more) = (files.display().to_string(), others.display().to_string());
     for name in ["vae-mnist", "iwae-mnist"] {
         let out = folder(&format!("{name}.files"));
         let place = out.display().to_string();
@@ -337,7 +343,11 @@ fn the_recipes_of_mnist_run_from_its_files() {
         assert!(steps.status.success(), "{}", String::from_utf8_lossy(&steps.stderr));
         let counted = fs::read_to_string(out.join("summary.json")).unwrap();
         assert!(counted.contains("\"steps\": 3,"), "steps that are asked for: {counted}");
-        // Measured again on the files that it was trained on.
+        // On other data, beside; then again on the files that it was trained on.
+        let other = wavae(&["eval", "--run", &place, "--data", &more, "--device", "cpu"]);
+        assert!(other.status.success(), "{}", String::from_utf8_lossy(&other.stderr));
+        let beside = fs::read_to_string(out.join("eval/summary.json")).unwrap();
+        assert!(beside.contains(&more), "{beside}");
         let evaluated = wavae(&["eval", "--run", &place, "--device", "cpu"]);
         assert!(evaluated.status.success(), "{}", String::from_utf8_lossy(&evaluated.stderr));
         assert_eq!(fs::read_to_string(out.join("summary.json")).unwrap(), counted);
@@ -360,6 +370,34 @@ fn the_recipe_of_the_readme_trains() {
     assert!(summary.bits_per_dimension.is_some_and(f64::is_finite));
     let message = Run::new(recipe(&changes), None, &Device::Cpu).err().unwrap().to_string();
     assert!(message.contains("f16") || message.contains("half"), "{message}");
+}
+
+/// Files that are sorted by class are taken from all over.
+#[test]
+fn sorted_files_are_taken_from_all_over() {
+    let mut digits = synthetic_digits(200, 3).unwrap();
+    let mut order: Vec<usize> = (0..200).collect();
+    order.sort_by_key(|&i| (digits.split[i] as u8, digits.labels.as_ref().unwrap()[i]));
+    digits = digits.subset(&order);
+    let files = folder("sorted");
+    write_idx(&files, &digits, false).unwrap();
+    let small = [("data.train", "40"), ("data.valid", "5"), ("data.test", "10"), ("data.binarize", "none")];
+    let splits = Recipe::named("vae-digits", &small).unwrap().data.open(Some(&files)).unwrap();
+    for (set, most) in [(splits.train, 40), (splits.test, 10)] {
+        let labels = set.integers("label").unwrap();
+        let classes: std::collections::BTreeSet<u32> = labels.iter().copied().collect();
+        assert!(set.len() == most && classes.len() >= 7, "{labels:?}");
+    }
+}
+
+/// The README's table has every recipe, by its name and what it says of itself.
+#[test]
+fn the_readme_lists_every_recipe() {
+    let tables = [include_str!("../README.md"), include_str!("../benches/RECIPES.md")];
+    for (name, _) in BUILT_IN {
+        let row = format!("| `{name}` | {} |", Recipe::named(name, &[]).unwrap().about);
+        assert!(tables.iter().all(|table| table.contains(&row)), "no row {row}");
+    }
 }
 
 /// A schedule may be a number, a part without settings a word.
@@ -398,13 +436,17 @@ fn the_program_says_what_is_wrong() {
     refused(&train("model.latent=many"), "model.latent=many: invalid type");
     refused(&train("model.latent=-1"), "model.latent=-1: invalid value");
     refused(&train("model.latent=0"), "model.latent = 0: it must be between 1");
-    refused(&train("model.latent=1000000000"), "less than 2³² elements");
+    refused(&train("model.latent=1000000000"), "fewer than 2³² elements");
     refused(&train("model.encoder.hidden=[8,0]"), "model.encoder.hidden = 0");
     refused(&train("data.test=0"), "data.test = 0");
     refused(&train("train.batch=0"), "train.batch = 0");
     refused(&train("train.batch=20000"), "take a smaller batch");
     refused(&train("train.rate=-1"), "train.rate = -1: it must be above 0");
     refused(&train("train.rate=nan"), "must be finite");
+    refused(&train("train.beta1=1"), "train.beta1 = 1: it must be 0 or more and below 1");
+    refused(&train("train.group.0.rate=1"), "a list is set whole");
+    refused(&train("train.steps=0"), "train.steps = 0");
+    refused(&train("train.epochs=-1"), "train.epochs=-1: invalid value");
     refused(&train("train.stages=42"), "train.stages = 42: it must be at most 20");
     refused(&train("figure.metric=retrieval"), "this model has one");
     refused(&train("figure.metric=psnr"), "figure.rate");

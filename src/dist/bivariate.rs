@@ -47,16 +47,16 @@ impl BivariateMixture {
         let [[u, s], [v, t]] = [self.standardized(g, x, 0)?, self.standardized(g, x, 1)?];
         let twice = self.limited_skew(g, 2.0)?;
         let (apart, along) = (g.sub(u, v)?, g.add(u, v)?);
-        let mut square = None;
-        for (distance, sign) in [(apart, 1.0), (along, -1.0)] {
+        let weighed = |g: &mut Graph, distance: Value, sign: f32| {
             let distance = g.square(distance)?;
             let grows = g.scale(twice, sign)?;
             let grows = g.exp(grows)?;
             let weight = g.affine(grows, 1.0, 1.0)?;
-            let part = g.mul(distance, weight)?;
-            square = Some(square.map_or(Ok(part), |sum| g.add(sum, part))?);
-        }
-        let square = g.scale(square.unwrap_or(apart), -0.125)?;
+            g.mul(distance, weight)
+        };
+        let (apart, along) = (weighed(g, apart, 1.0)?, weighed(g, along, -1.0)?);
+        let square = g.add(apart, along)?;
+        let square = g.scale(square, -0.125)?;
         let log_cosh = self.log_cosh(g)?;
         let scales = g.add(s, t)?;
         let normalizer = g.sub(log_cosh, scales)?;
@@ -86,12 +86,16 @@ impl BivariateMixture {
         g.affine(log_cosh, 1.0, -LN_2)
     }
 
-    /// The mixture at `temperature` τ: its weights to the power of 1/τ, its variances times τ (Ha & Eck 2017, equation 8).
+    /// The mixture at `temperature` τ: its weights to the power of 1/τ, its variances times τ, though no
+    /// smaller than the limit (Ha & Eck 2017, equation 8).
     ///
     /// # Errors
     /// None that these shapes can cause.
     pub fn tempered(&self, g: &mut Graph, temperature: f32) -> Result<Self> {
-        let wider = |g: &mut Graph, logsigma| g.affine(logsigma, 1.0, 0.5 * temperature.ln());
+        let wider = |g: &mut Graph, logsigma| {
+            let logsigma = g.clamp(logsigma, -SCALES, SCALES)?;
+            g.affine(logsigma, 1.0, 0.5 * temperature.ln())
+        };
         Ok(Self {
             logits: g.scale(self.logits, temperature.recip())?,
             logsigma: [wider(g, self.logsigma[0])?, wider(g, self.logsigma[1])?],

@@ -349,6 +349,6 @@ impl Graph {
 fn small_enough(name: &str, ty: &TensorType) -> Result<()> {
     match u32::try_from(ty.len()) {
         Ok(_) => Ok(()),
-        Err(_) => Err(Error::Config(format!("{name} would be {ty}: a tensor has less than 2³² elements"))),
+        Err(_) => Err(Error::Config(format!("{name} would be {ty}: a tensor has fewer than 2³² elements"))),
     }
 }

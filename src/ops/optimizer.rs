@@ -18,7 +18,7 @@ use crate::testing::{ErrorCase, Gen, OpCase, Tol};
 use rayon::prelude::*;
 
 /// Adam, in place. Inputs: parameters, first moments, second moments (all three updated), gradients, the step's numbers
-/// `F32[4]` (see [`Adam::hyper`]), partial sums of all squared gradients `F32[n]`.
+/// `F32[4]` (see [`Adam::hyper`]), partial sums of the group's squared gradients `F32[n]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
     /// Decay of the first moments.
@@ -39,8 +39,8 @@ impl Default for Adam {
 }
 
 impl Adam {
-    /// What the host writes before step `t` (from 1): rate, 1 − β₁ᵗ, 1 − β₂ᵗ (worked out in f64), and the largest global norm
-    /// of the gradients (0: not clipped).
+    /// What the host writes before step `t` (from 1): rate, 1 − β₁ᵗ, 1 − β₂ᵗ (worked out in f64), and the largest norm
+    /// of the group's gradients (0: not clipped).
     pub fn hyper(&self, rate: f64, t: u64, largest_norm: f64) -> [f32; 4] {
         let correction = |beta: f32| (1.0 - f64::from(beta).powf(t.max(1) as f64)) as f32;
         [rate as f32, correction(self.beta1), correction(self.beta2), largest_norm as f32]
@@ -48,7 +48,7 @@ impl Adam {
 }
 
 /// Gradient descent with momentum, in place. Inputs: parameters, velocities (both updated), gradients, the step's numbers
-/// `F32[4]` (see [`Sgd::hyper`]), partial sums of all squared gradients `F32[n]`.
+/// `F32[4]` (see [`Sgd::hyper`]), partial sums of the group's squared gradients `F32[n]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
     /// Momentum μ; 0 for plain descent.
@@ -60,7 +60,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// What the host writes before a step: rate, two numbers that are not read, and the largest global norm of the
+    /// What the host writes before a step: rate, two numbers that are not read, and the largest norm of the group's
     /// gradients (0: not clipped).
     pub fn hyper(rate: f64, largest_norm: f64) -> [f32; 4] {
         [rate as f32, 1.0, 1.0, largest_norm as f32]

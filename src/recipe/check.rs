@@ -33,8 +33,8 @@ const MOST_PARTS: i64 = 1000;
 /// Keys of numbers above 0.
 const POSITIVE: [&str; 4] = ["eps", "rate", "scale", "sigma"];
 /// Keys of numbers of 0 or more.
-const NOT_NEGATIVE: [&str; 10] =
-    ["beta1", "beta2", "capacity", "clip", "floor", "free_bits", "gamma", "pixels", "probability", "weight_decay"];
+const NOT_NEGATIVE: [&str; 8] =
+    ["capacity", "clip", "floor", "free_bits", "gamma", "pixels", "probability", "weight_decay"];
 /// The stages of Burda 2015 grow by 3: this many are 10⁹ passes.
 const MOST_STAGES: i64 = 20;
 
@@ -44,7 +44,12 @@ const MOST_STAGES: i64 = 20;
 /// [`Error::Config`] with the dotted key of the first that cannot.
 pub(super) fn numbers(recipe: &Recipe) -> Result<()> {
     let table = Value::try_from(recipe).map_err(|e| Error::Config(format!("the recipe cannot be read again: {e}")))?;
-    walk("", &table)
+    walk("", &table)?;
+    let train = &recipe.train;
+    match train.steps + train.epochs + u64::from(train.stages) {
+        0 => Err(Error::Config("train.steps = 0: without epochs or stages it must be 1 or more".into())),
+        _ => Ok(()),
+    }
 }
 
 fn walk(path: &str, value: &Value) -> Result<()> {
@@ -73,6 +78,9 @@ fn integer(path: &str, number: i64) -> Result<()> {
     if is(path, &PARTS) && number > MOST_PARTS {
         return Err(Error::Config(format!("{path} = {number}: it must be at most {MOST_PARTS}")));
     }
+    if path == "train.epochs" && !(0..=MOST).contains(&number) {
+        return Err(Error::Config(format!("{path} = {number}: it must be between 0 and {MOST}")));
+    }
     if path == "train.stages" && number > MOST_STAGES {
         return Err(Error::Config(format!("{path} = {number}: it must be at most {MOST_STAGES}")));
     }
@@ -83,9 +91,13 @@ fn float(path: &str, number: f64) -> Result<()> {
     if !number.is_finite() {
         return Err(Error::Config(format!("{path} = {number}: it must be finite")));
     }
-    // A bound by compression may have any rate, 0 too where the figure is another.
-    if is(path, &POSITIVE) && path != "figure.rate" && number <= 0.0 {
+    // The rate of a figure is bits per pixel, and 0 where it is no PSNR; a group that stands still has a rate of 0.
+    let still = ["figure.rate", "train.group.rate"].contains(&path) && number == 0.0;
+    if is(path, &POSITIVE) && !still && number <= 0.0 {
         return Err(Error::Config(format!("{path} = {number}: it must be above 0")));
+    }
+    if is(path, &["beta1", "beta2"]) && !(0.0..1.0).contains(&number) {
+        return Err(Error::Config(format!("{path} = {number}: it must be 0 or more and below 1")));
     }
     if is(path, &NOT_NEGATIVE) && number < 0.0 {
         return Err(Error::Config(format!("{path} = {number}: it must be 0 or more")));

@@ -140,7 +140,7 @@ fn widen(model: &mut Value) {
     }
 }
 
-/// Splits of a model that are tables with a `kind`.
+/// Parts of a model that are tables with a `kind`.
 const PARTS: [&str; 8] =
     ["likelihood", "posterior", "prior", "objective", "encoder", "decoder", "classifier", "alignment"];
 
@@ -159,7 +159,7 @@ fn set(table: &mut Table, key: &str, value: &str) -> Result<()> {
     let mut at = table;
     for step in path {
         let next = at.entry(step).or_insert_with(|| Value::Table(Table::new()));
-        at = next.as_table_mut().ok_or_else(|| Error::Config(format!("{key}: {step} is no table of a recipe")))?;
+        at = next.as_table_mut().ok_or_else(|| Error::Config(format!("{key}: {step} is no table of a recipe; a list is set whole, train.group=[{{scope=\"prior\", rate=0.01}}]")))?;
     }
     at.insert(last.to_string(), value);
     Ok(())

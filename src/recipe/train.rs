@@ -116,7 +116,7 @@ pub struct TrainSpec {
     pub eps: f32,
     /// Decoupled weight decay.
     pub weight_decay: f32,
-    /// Global norm of the gradient; 0 for no clipping.
+    /// Norm that the gradients of each group, and all others together, are clipped to; 0 for no clipping.
     pub clip: f32,
     /// Weight of the KL.
     pub beta: ScheduleSpec,

@@ -7,7 +7,8 @@ use crate::graph::Recompute;
 use crate::lower::Precision;
 use crate::tensor::Array;
 
-/// What to do when a step's gradient is not finite. The weights are safe either way: such an update is never applied.
+/// What to do when a step's gradient is not finite. The weights are safe either way: such an update, of all
+/// parameters or of a [`Group`], is never applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnNonFinite {
     /// Stop with an error that names the first value that is not finite.

@@ -93,7 +93,7 @@ impl Trainer {
     /// Builds the training and evaluation graphs, compiles them on `device`, draws the weights and uploads the data.
     ///
     /// # Errors
-    /// Splits that do not fit together, too few images, too little memory.
+    /// Parts that do not fit together, too few images, too little memory.
     pub fn new(device: &Device, model: &dyn Model, source: &Source, config: Config) -> Result<Self> {
         let Description { graph, watched, names } = describe(model, source, &config)?;
         let mut evaluator = Evaluator::new(model, config.batch, source.types(config.batch))?;
@@ -261,11 +261,15 @@ impl Trainer {
                 let cause = match (cause, self.step - step) {
                     (Some(cause), _) => cause,
                     (None, _) if self.config.precision == Precision::F16 => "a value is beyond the range of f16".into(),
+                    (None, _) if !self.config.groups.is_empty() => {
+                        "not repeated on the CPU, for the other groups' updates have moved the weights".into()
+                    }
                     (None, 0) => "the CPU reference finds every value finite: the driver or a kernel is wrong".into(),
                     (None, later) => format!("not repeated on the CPU, for {later} later steps have moved the weights"),
                 };
                 let advice = "a smaller learning rate, gradient clipping or other data may help";
-                return Err(Error::NonFinite(format!("step {step}: {cause}; its update was not applied; {advice}")));
+                let whose = if self.config.groups.is_empty() { "its update" } else { "the update of its group" };
+                return Err(Error::NonFinite(format!("step {step}: {cause}; {whose} was not applied; {advice}")));
             }
             records.push(record);
         }
@@ -288,7 +292,8 @@ impl Trainer {
             let last = self.step == self.config.steps;
             for record in self.records(last)? {
                 if record.grad_norm.is_some_and(|norm| !norm.is_finite()) {
-                    progress.note(&format!("step {}: the gradient is not finite; the update was skipped", record.step));
+                    progress
+                        .note(&format!("step {}: the gradient is not finite; such updates were skipped", record.step));
                 }
                 progress.show(&record);
                 metrics.push(record)?;

@@ -1,5 +1,5 @@
 //! A variational autoencoder, composed: encoder × posterior × prior × decoder × likelihood × objective. Each part is a
-//! small type; a published variant is a combination. Splits only build graph: no training loop, no device.
+//! small type; a published variant is a combination. Parts only build graph: no training loop, no device.
 
 mod batch;
 mod binarized;

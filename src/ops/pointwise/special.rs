@@ -11,7 +11,7 @@ pub(super) const FAR: f64 = 10.0;
 pub(super) const HALF_LN_2PI: f64 = 0.918_938_533_204_672_8;
 
 /// ln Γ(x) for x > 0: Stirling's series (Abramowitz & Stegun 6.1.41).
-pub(super) fn lgamma<T: Real>(x: T) -> T {
+pub(crate) fn lgamma<T: Real>(x: T) -> T {
     let (mut y, mut product) = (x, T::ONE);
     while y < T::of(FAR) {
         product *= y;

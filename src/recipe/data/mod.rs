@@ -86,6 +86,16 @@ pub(super) fn first(set: &Dataset, count: usize) -> Dataset {
     set.subset(&(0..count.min(set.len())).collect::<Vec<_>>())
 }
 
+/// `count` examples from all over the set, or as many as there are: files are often sorted by class.
+pub(super) fn from_all_over(set: &Dataset, count: usize) -> Dataset {
+    set.subset(&evenly(&(0..set.len()).collect::<Vec<_>>(), count))
+}
+
+fn evenly(indices: &[usize], most: usize) -> Vec<usize> {
+    let count = most.min(indices.len());
+    (0..count).map(|k| indices[k * indices.len() / count]).collect()
+}
+
 /// `count` examples, from the first on, over and over.
 pub(super) fn repeated(set: &Dataset, count: usize) -> Dataset {
     set.subset(&(0..count).map(|i| i % set.len()).collect::<Vec<_>>())
@@ -99,13 +109,18 @@ impl DataSpec {
     pub fn open(&self, folder: Option<&Path>) -> Result<Splits> {
         let all = self.all(folder)?;
         let mut train = all.indices(Split::Train);
+        // What is drawn is in no order; files may be sorted by class.
+        let some = |own: Vec<usize>, most: usize| match folder {
+            Some(_) => evenly(&own, most),
+            None => own.into_iter().take(most).collect(),
+        };
         let mut held_out = |split, most: usize| {
             let own = all.indices(split);
             let own = if own.is_empty() { train.split_off(train.len() - train.len() / 10) } else { own };
-            own.into_iter().take(most).collect::<Vec<_>>()
+            some(own, most)
         };
         let (valid, test) = (held_out(Split::Valid, self.valid), held_out(Split::Test, self.test));
-        train.truncate(self.train);
+        let train = some(train, self.train);
         if train.is_empty() || valid.is_empty() || test.is_empty() {
             let message = format!("{} examples of {} are too few to hold some out", all.len(), self.set);
             return Err(Error::Config(message));

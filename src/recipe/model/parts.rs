@@ -213,7 +213,7 @@ pub enum LikelihoodSpec {
     Poisson,
     /// Counts with a spread of their own.
     NegativeBinomial {
-        /// Whether each has its own.
+        /// Whether the decoder yields a dispersion for each number of each example; otherwise one is learned for each place.
         dispersion_of_each: bool,
     },
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::eval::{auroc, mig, propagated_classes};
 use crate::graph::Graph;
 use crate::nn::Mode;
+use crate::ops::pointwise::special::lgamma;
 use crate::recipe::data::Splits;
 use crate::recipe::data::labels::labelled;
 use crate::recipe::{LikelihoodSpec, ModelSpec, Recipe, SpreadSpec};
@@ -317,12 +318,28 @@ fn independent(likelihood: Option<LikelihoodSpec>, parts: &Splits) -> Result<f64
                 known().for_each(|x| counts[((x * 255.0).round() as usize).min(255)] += 1.0);
                 asked().map(|x| (counts[((x * 255.0).round() as usize).min(255)] / (n + 256.0)).ln()).sum::<f64>()
             }
-            LikelihoodSpec::Poisson | LikelihoodSpec::NegativeBinomial { .. } => {
-                let rate = mean.max(1e-6);
-                let log_factorial = |x: f64| (1..=x as u64).map(|k| (k as f64).ln()).sum::<f64>();
-                asked().map(|x| x * rate.ln() - rate - log_factorial(x)).sum::<f64>()
+            LikelihoodSpec::Poisson => asked().map(|x| poisson(x, mean.max(1e-6))).sum::<f64>(),
+            LikelihoodSpec::NegativeBinomial { .. } => {
+                // By moments; counts that are spread no wider than a Poisson's have that.
+                let variance = known().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+                let r = mean.powi(2) / (variance - mean);
+                match variance > mean && mean > 0.0 && r.is_finite() {
+                    true => asked().map(|x| negative_binomial(x, mean, r)).sum::<f64>(),
+                    false => asked().map(|x| poisson(x, mean.max(1e-6))).sum::<f64>(),
+                }
             }
         };
     }
     Ok(total / parts.test.len().max(1) as f64)
+}
+
+/// ln of the probability of a count of mean `rate`.
+fn poisson(x: f64, rate: f64) -> f64 {
+    x * rate.ln() - rate - lgamma(x + 1.0)
+}
+
+/// The same with variance m + m²/r.
+fn negative_binomial(x: f64, mean: f64, r: f64) -> f64 {
+    let shares = r * (r / (r + mean)).ln() + x * (mean / (r + mean)).ln();
+    lgamma(x + r) - lgamma(r) - lgamma(x + 1.0) + shares
 }

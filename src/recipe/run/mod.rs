@@ -33,6 +33,9 @@ pub use samplers::Sampler;
 pub use scores::Scores;
 pub use summary::Summary;
 
+/// Samples in a picture.
+const SHOWN: usize = 256;
+
 /// A recipe with its data and model on a device.
 pub struct Run {
     recipe: Recipe,
@@ -61,17 +64,16 @@ impl Run {
         let folder = folder.map(|folder| fs::canonicalize(folder).unwrap_or_else(|_| folder.into()));
         Ok(Self { recipe, origin, folder, parts, model, device: device.clone(), trainer })
     }
-    /// Measures the kernel variants of this training on the device and goes on with the fastest, as every later run on it does
+    /// Measures the kernel variants of a training on the device, and keeps the fastest for every later run on it
     /// ([`Trainer::tune`]). `say` is told of each as it is done.
     ///
     /// # Errors
-    /// As [`Trainer::tune`].
-    pub fn tuned(mut self, say: &mut dyn FnMut(&str)) -> Result<Self> {
-        let source = Source::of(self.parts.train.clone(), &self.device, 2)?;
-        let config = self.trainer.config().clone();
-        Trainer::tune(&self.device, self.model.as_ref(), &source, config.clone(), say)?;
-        self.trainer = Trainer::new(&self.device, self.model.as_ref(), &source, config)?;
-        Ok(self)
+    /// As [`Run::new`] and [`Trainer::tune`].
+    pub fn tune(recipe: &Recipe, folder: Option<&Path>, device: &Device, say: &mut dyn FnMut(&str)) -> Result<()> {
+        let train = recipe.data.open(folder)?.train;
+        let model = recipe.model.build(&train, recipe.data.binarize)?;
+        let config = recipe.train.config(train.len());
+        Trainer::tune(device, model.as_ref(), &Source::of(train, device, 2)?, config, say).map(drop)
     }
     /// Where the examples come from, and how many there are.
     pub fn origin(&self) -> &str {
@@ -101,18 +103,19 @@ impl Run {
         self.summarize(out, baseline, seconds)
     }
 
-    /// Reads the weights of a folder that [`Run::train`] wrote, measures again and writes summary and pictures anew. What it is
-    /// held against stays what it was.
+    /// Reads the weights of the folder `run` that [`Run::train`] wrote, measures again and writes summary and pictures to `out`.
+    /// Where the figure and the data are those of the run, what it is held against stays what it was.
     ///
     /// # Errors
     /// Weights that are missing or of another model.
-    pub fn evaluate(&mut self, out: &Path) -> Result<Summary> {
-        load(self.trainer.store(), out.join("model.safetensors"))?;
-        let known = Measured::read(out, self.recipe.figure.metric.name());
+    pub fn evaluate(&mut self, run: &Path, out: &Path) -> Result<Summary> {
+        fs::create_dir_all(out).map_err(|e| Error::file(out, e))?;
+        let known = Measured::read(run, self.recipe.figure.metric.name(), &self.origin);
         let baseline = match known.baseline {
             Some(baseline) => baseline,
-            None => self.baseline(&mut Progress::hidden(0))?,
+            None => self.baseline(&mut Progress::hidden(0))?, // before the weights are read: it may be of none
         };
+        load(self.trainer.store(), run.join("model.safetensors"))?;
         self.summarize(out, baseline, known.seconds)
     }
 
@@ -137,7 +140,7 @@ impl Run {
     }
 
     /// Reads the weights of the folder `run`, draws `count` codes by `sampler` and decodes them: `samples-NAME.npy` in `out`,
-    /// [count, …], and beside it a picture where examples are images, the sentences where they are tokens.
+    /// [count, …], and beside it a picture of the first where examples are images, the sentences where they are tokens.
     ///
     /// # Errors
     /// Weights that are missing or of another model; a model without a prior; files that cannot be written.
@@ -155,22 +158,24 @@ impl Run {
         let evaluator = self.trainer.evaluator();
         let codes = sampler.codes(&self.device, evaluator, &self.parts.train, &like, seed)?;
         let decoded = evaluator.decode_with(&codes, &like)?;
-        let mut files = vec![out.join(format!("samples-{}.npy", sampler.name()))];
-        fs::create_dir_all(out).map_err(|e| Error::file(out, e))?;
-        if let Some(shape) = pictures::image(test) {
-            let grid = ImageGrid::new(8, shape[0], shape[1], shape[2])?.images(&decoded)?;
-            files.push(files[0].with_extension("png"));
-            grid.title(format!("samples by {}", sampler.name())).save(&files[1])?;
-        }
-        if !test.vocabulary.is_empty() {
-            files.push(files[0].with_extension("txt"));
-            words::write(&decoded, test, &files[1])?;
-        }
         let dims = match test.example("x") {
             Ok(shape) if count * shape.len() == decoded.len() => [&[count], shape.dims()].concat(),
             _ => vec![count, decoded.len() / count.max(1)],
         };
-        write_npy(&files[0], &Array::f32(dims, decoded)?)?;
+        let decoded = Array::f32(dims, decoded)?;
+        let mut files = vec![out.join(format!("samples-{}.npy", sampler.name()))];
+        fs::create_dir_all(out).map_err(|e| Error::file(out, e))?;
+        write_npy(&files[0], &decoded)?;
+        if let Some(shape) = pictures::image(test) {
+            let shown = &decoded.as_f32()[..count.min(SHOWN) * shape.iter().product::<usize>()];
+            files.push(files[0].with_extension("png"));
+            let title = format!("samples by {}", sampler.name());
+            ImageGrid::new(8, shape[0], shape[1], shape[2])?.images(shown)?.title(title).save(&files[1])?;
+        }
+        if !test.vocabulary.is_empty() {
+            files.push(files[0].with_extension("txt"));
+            words::write(decoded.as_f32(), test, &files[1])?;
+        }
         Ok(files)
     }
 
@@ -214,7 +219,13 @@ impl Run {
             seconds,
             parameters,
             figure,
-            ..Summary::of_codes(&self.recipe, test, &bound, &codes, (evaluator.latent(), sigma.is_some()))?
+            ..Summary::of_codes(
+                (&self.recipe, config.steps),
+                test,
+                &bound,
+                &codes,
+                (evaluator.latent(), sigma.is_some()),
+            )?
         };
         pictures::draw(evaluator, &self.parts, self.model.as_ref(), &bound.kl_dims, config.seed, out)?;
         crossmodal::pictures(self.model.as_ref(), evaluator, test, out)?;

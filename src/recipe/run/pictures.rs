@@ -5,7 +5,7 @@ use super::strokes;
 use super::ways;
 use super::words::sentences;
 use crate::data::Dataset;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::eval::{Moments, variance_of_means};
 use crate::nn::Mode;
 use crate::recipe::data::{Splits, first, repeated};
@@ -71,17 +71,26 @@ pub(super) fn draw(
         Ok(ImageGrid::new(8, shape[0], shape[1], shape[2])?.images(images)?.title(title))
     };
     let (under, title) = shown_samples(test, evaluator.conditioned_on("label"))?;
-    if let Ok(z) = evaluator.sample_with(&under, seed) {
+    if let Some(z) = possible(evaluator.sample_with(&under, seed))? {
         grid(&evaluator.decode_with(&z, &under)?, title)?.save(out.join("samples.png"))?;
     }
     // Too few codes for ten components are no reason to fail.
-    if let Ok(z) = mixture_codes(evaluator, &parts.train, like.len(), seed) {
+    if let Some(z) = possible(mixture_codes(evaluator, &parts.train, like.len(), seed))? {
         let title = "samples from a mixture of ten Gaussians fitted to the codes";
         grid(&evaluator.decode_with(&z, &like)?, title)?.save(out.join("samples_mixture.png"))?;
     }
     ways::traversals(evaluator, test, kl_dims, shape, out)?;
     ways::interpolations(evaluator, test, shape, out)?;
     ways::attributes(evaluator, parts, shape, out)
+}
+
+/// What a model or its data can have: a prior that is sampled, codes enough. All other errors are errors.
+pub(super) fn possible<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Config(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// KL by dimension, histograms of μ and σ, and the two dimensions that vary most, by class.

@@ -5,7 +5,7 @@ use crate::device::Device;
 use crate::error::{Error, Result, hint};
 use crate::eval::{Covariance, GaussianMixture, MixtureFit};
 use crate::flow::{Chain, Made, MaskedAutoregressive};
-use crate::recipe::data::first;
+use crate::recipe::data::from_all_over;
 use crate::rng::Philox;
 use crate::tensor::Array;
 use crate::train::{Config, Evaluator, Metrics, Progress, Rate, Source, Trainer};
@@ -70,7 +70,7 @@ impl Sampler {
 }
 
 /// The most training examples that a mixture is fitted to.
-const FITTED: usize = 2000;
+pub(super) const FITTED: usize = 2000;
 
 /// `count` codes from a mixture of ten Gaussians fitted to those of `train`.
 pub(super) fn mixture_codes(evaluator: &mut Evaluator, train: &Dataset, count: usize, seed: u64) -> Result<Vec<f32>> {
@@ -85,7 +85,7 @@ fn gaussian_codes(
     fit: &MixtureFit,
     seed: u64,
 ) -> Result<Vec<f32>> {
-    let codes = evaluator.encode(&first(train, FITTED))?;
+    let codes = evaluator.encode(&from_all_over(train, FITTED))?;
     let mixture = GaussianMixture::fit(&codes, evaluator.latent(), fit)?;
     Ok(mixture.sample(count, &mut Philox::new(seed, 0x9a1a)))
 }

@@ -1,5 +1,6 @@
 //! What can be said of sketches.
 
+use super::pictures::possible;
 use super::samplers::mixture_codes;
 use crate::data::{Dataset, rasterize_sketch};
 use crate::error::{Error, Result};
@@ -84,11 +85,11 @@ pub(super) fn pictures(
     let Some((_, steps)) = sketches(&parts.test) else { return Ok(()) };
     let shown = repeated(&parts.test, SHOWN);
     let mut kinds = vec![("sketches by way of their codes", "reconstructions.png", evaluator.encode(&shown)?)];
-    if let Ok(codes) = evaluator.sample_with(&shown, seed) {
+    if let Some(codes) = possible(evaluator.sample_with(&shown, seed))? {
         kinds.push(("sketches of codes from the prior", "samples.png", codes));
     }
     // Too few codes for ten components are no reason to fail.
-    if let Ok(codes) = mixture_codes(evaluator, &parts.train, SHOWN, seed) {
+    if let Some(codes) = possible(mixture_codes(evaluator, &parts.train, SHOWN, seed))? {
         kinds.push(("sketches of codes from a mixture of ten Gaussians", "samples_mixture.png", codes));
     }
     let codes: Vec<f32> = kinds.iter().flat_map(|(_, _, codes)| codes).copied().collect();

@@ -57,10 +57,10 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// What a bound over `test` and the codes μ [N, L] of its examples say; all else empty. `gaussian` is whether each code
+    /// What a bound over `test` and the codes μ [N, L] of its examples say; all else empty. `steps` were trained; `gaussian` is whether each code
     /// has a σ.
     pub(super) fn of_codes(
-        recipe: &Recipe,
+        (recipe, steps): (&Recipe, u64),
         test: &Dataset,
         bound: &Figures,
         codes: &[f32],
@@ -69,7 +69,7 @@ impl Summary {
         let variance = variance_of_means(codes, latent);
         // A point, or a KL that does not fall apart, says nothing of dimensions.
         let usage = match gaussian && bound.kl_dims.len() == latent {
-            true => Some(latent_usage(&bound.kl_dims, &variance, &pressure(recipe))?),
+            true => Some(latent_usage(&bound.kl_dims, &variance, &pressure(recipe, steps))?),
             false => None,
         };
         let varying = variance.iter().filter(|v| **v > 0.01).count();
@@ -96,12 +96,12 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// That of the folder `run`, whose figure was `metric`.
-    pub fn read(run: &Path, metric: &str) -> Self {
+    /// That of the folder `run`, if its figure was `metric` and its data `origin`.
+    pub fn read(run: &Path, metric: &str, origin: &str) -> Self {
         let text = std::fs::read_to_string(run.join("summary.json")).ok();
         let known: serde_json::Value = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let baseline = || {
-            let same = known.get("metric")?.as_str()? == metric;
+            let same = known.get("metric")?.as_str()? == metric && known.get("data")?.as_str()? == origin;
             same.then_some((known.get("baseline")?.as_f64()?, known.get("against")?.as_str()?.to_string()))
         };
         Self { baseline: baseline(), seconds: known["seconds"].as_f64().unwrap_or(0.0) }
@@ -123,11 +123,10 @@ fn bits(likelihood: Option<LikelihoodSpec>, test: &Dataset, elbo: f64) -> Option
 }
 
 /// What a recipe does about its codes being used.
-fn pressure(recipe: &Recipe) -> Pressure {
+fn pressure(recipe: &Recipe, steps: u64) -> Pressure {
     let (train, model) = (&recipe.train, &recipe.model);
-    let steps = train.steps.saturating_sub(1);
     Pressure {
-        beta: Schedule::from(train.beta).at(steps).into(),
+        beta: Schedule::from(train.beta).at(steps.saturating_sub(1)).into(),
         annealed: !matches!(train.beta, ScheduleSpec::Constant { .. }),
         free_bits: match model {
             ModelSpec::Vae(spec) => match spec.objective {

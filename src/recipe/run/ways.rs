@@ -1,17 +1,16 @@
 //! Pictures of ways through latent space: along dimensions, between examples, along attributes.
 
+use super::samplers::FITTED;
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::eval::{LinearProbe, Path, attribute_vector, interpolate, normal_values, traverse};
-use crate::recipe::data::{Splits, first};
+use crate::recipe::data::{Splits, first, from_all_over};
 use crate::report::ImageGrid;
 use crate::train::Evaluator;
 use std::path::Path as File;
 
 /// Images in a row.
 const STEPS: usize = 9;
-/// The most training examples that attributes are learnt from.
-const FITTED: usize = 2000;
 /// The most attributes that are shown.
 const SHOWN: usize = 6;
 
@@ -62,7 +61,10 @@ pub(super) fn interpolations(evaluator: &mut Evaluator, test: &Dataset, shape: [
 /// Where examples have attributes (factors of −1 and 1): those that codes know best, each a row of one example that lacks it
 /// and is moved along its vector.
 pub(super) fn attributes(evaluator: &mut Evaluator, parts: &Splits, shape: [usize; 3], out: &File) -> Result<()> {
-    let train = first(&parts.train, FITTED);
+    if parts.train.factors.is_empty() {
+        return Ok(());
+    }
+    let train = from_all_over(&parts.train, FITTED);
     let (latent, codes) = (evaluator.latent(), evaluator.encode(&train)?);
     let mut known = vec![];
     for name in &train.factors {
@@ -77,13 +79,13 @@ pub(super) fn attributes(evaluator: &mut Evaluator, parts: &Splits, shape: [usiz
     }
     known.sort_by(|a, b| b.0.total_cmp(&a.0));
     known.truncate(SHOWN);
-    let held_out = evaluator.encode(&parts.test)?;
     let (mut moved, mut like, mut captions) = (vec![], vec![], vec![]);
     for (_, name, vector) in known {
         let Some(i) = parts.test.factor(name)?.iter().position(|&v| v < 0.0) else { continue };
+        let code = evaluator.encode(&parts.test.subset(&[i]))?;
         for step in 0..STEPS {
             let share = 2.0 * step as f32 / (STEPS - 1) as f32;
-            moved.extend(held_out[i * latent..][..latent].iter().zip(&vector).map(|(z, v)| z + share * v));
+            moved.extend(code.iter().zip(&vector).map(|(z, v)| z + share * v));
             like.push(i);
         }
         captions.push(name.clone());
