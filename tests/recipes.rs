@@ -444,7 +444,7 @@ fn the_program_says_what_is_wrong() {
     refused(&train("train.rate=-1"), "train.rate = -1: it must be above 0");
     refused(&train("train.rate=nan"), "must be finite");
     refused(&train("train.beta1=1"), "train.beta1 = 1: it must be 0 or more and below 1");
-    refused(&train("train.group.0.rate=1"), "a list is set whole");
+    refused(&train("train.group.0.rate=1"), "train.group.0.rate=1: invalid type");
     refused(&train("train.steps=0"), "train.steps = 0");
     refused(&train("train.epochs=-1"), "train.epochs=-1: invalid value");
     refused(&train("train.stages=42"), "train.stages = 42: it must be at most 20");
