@@ -1,11 +1,11 @@
 //! The pictures of a run.
 
-use super::samplers::mixture_codes;
+use super::samplers::{mixture_codes, possible};
 use super::strokes;
 use super::ways;
 use super::words::sentences;
 use crate::data::Dataset;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::eval::{Moments, variance_of_means};
 use crate::nn::Mode;
 use crate::recipe::data::{Splits, first, repeated};
@@ -82,15 +82,6 @@ pub(super) fn draw(
     ways::traversals(evaluator, test, kl_dims, shape, out)?;
     ways::interpolations(evaluator, test, shape, out)?;
     ways::attributes(evaluator, parts, shape, out)
-}
-
-/// What a model or its data can have: a prior that is sampled, codes enough. All other errors are errors.
-pub(super) fn possible<T>(result: Result<T>) -> Result<Option<T>> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(Error::Config(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// KL by dimension, histograms of μ and σ, and the two dimensions that vary most, by class.

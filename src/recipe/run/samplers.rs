@@ -69,6 +69,15 @@ impl Sampler {
     }
 }
 
+/// What a model or its data can have: a prior that is sampled, codes enough. All other errors are errors.
+pub(super) fn possible<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Config(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The most training examples that a mixture is fitted to.
 pub(super) const FITTED: usize = 2000;
 

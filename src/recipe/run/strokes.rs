@@ -1,7 +1,6 @@
 //! What can be said of sketches.
 
-use super::pictures::possible;
-use super::samplers::mixture_codes;
+use super::samplers::{mixture_codes, possible};
 use crate::data::{Dataset, rasterize_sketch};
 use crate::error::{Error, Result};
 use crate::recipe::data::{Splits, repeated};
