@@ -134,7 +134,10 @@ impl Example {
         self.fail(&with(["--data", "no/such/folder"]), &["no/such/folder"]);
         self.fail(&with(["--load", "no/such/file.safetensors"]), &["no/such/file.safetensors"]);
         self.fail(&with(["--load", "Cargo.toml"]), &["Cargo.toml", "safetensors"]);
-        self.fail(&["--device", "cpu", "--images", "40", "--batch", "64"], &["32 training examples", "--batch"]);
+        self.fail(
+            &["--device", "cpu", "--images", "40", "--batch", "64"],
+            &["32 training examples", "a smaller batch"],
+        );
         // An --out that cannot be a folder.
         self.fail(&with(["--out", "Cargo.toml"]), &["Cargo.toml"]);
     }
