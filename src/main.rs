@@ -63,36 +63,21 @@ enum Command {
     },
     /// Measure a run again, and draw its pictures anew; on other data into the folder eval/ beside
     Eval {
-        /// The folder that `train` wrote
-        #[arg(long)]
-        run: PathBuf,
-        /// Other data than those it was trained on
-        #[arg(long)]
-        data: Option<PathBuf>,
-        /// auto, gpu, software, cpu, or part of an adapter's name
-        #[arg(long, default_value = "auto")]
-        device: String,
+        #[command(flatten)]
+        of: Trained,
     },
     /// Codes and bounds of the held-out examples: mu.npy, and bounds.csv, whose sum says how strange each is
     Encode {
-        /// The folder that `train` wrote
-        #[arg(long)]
-        run: PathBuf,
-        /// Other data than those it was trained on
-        #[arg(long)]
-        data: Option<PathBuf>,
+        #[command(flatten)]
+        of: Trained,
         /// The folder for the files; the run's own without
         #[arg(long)]
         out: Option<PathBuf>,
-        /// auto, gpu, software, cpu, or part of an adapter's name
-        #[arg(long, default_value = "auto")]
-        device: String,
     },
     /// Draw examples from a trained model
     Sample {
-        /// The folder that `train` wrote
-        #[arg(long)]
-        run: PathBuf,
+        #[command(flatten)]
+        of: Trained,
         /// Where codes come from: prior, or fitted to the codes: normal, mixture, maf (flows)
         #[arg(long, default_value = "prior")]
         sampler: String,
@@ -102,15 +87,9 @@ enum Command {
         /// Another seed draws others
         #[arg(long, default_value_t = 0)]
         seed: u64,
-        /// Other data than those it was trained on
-        #[arg(long)]
-        data: Option<PathBuf>,
         /// The folder for the samples; the run's own without
         #[arg(long)]
         out: Option<PathBuf>,
-        /// auto, gpu, software, cpu, or part of an adapter's name
-        #[arg(long, default_value = "auto")]
-        device: String,
     },
     /// Images to a file of codes, by a trained model
     Compress {
@@ -143,6 +122,20 @@ enum Command {
         #[arg(long, default_value = "auto")]
         device: String,
     },
+}
+
+/// A run that was trained.
+#[derive(clap::Args)]
+struct Trained {
+    /// The folder that `train` wrote
+    #[arg(long)]
+    run: PathBuf,
+    /// Other data than those it was trained on
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// auto, gpu, software, cpu, or part of an adapter's name
+    #[arg(long, default_value = "auto")]
+    device: String,
 }
 
 #[derive(Subcommand)]
@@ -184,25 +177,24 @@ fn run(command: Command) -> Result<()> {
             let out = out.unwrap_or_else(|| Path::new("out").join(stem));
             train(read(&recipe, &set)?, data.as_deref(), &out, tune, &device)
         }
-        Command::Eval { run, data, device } => {
+        Command::Eval { of } => {
             // Figures on other data are no figures of the run.
-            let out = if data.is_some() { run.join("eval") } else { run.clone() };
-            report(&trained(&run, data, &device)?.evaluate(&run, &out)?, &out)
+            let out = if of.data.is_some() { of.run.join("eval") } else { of.run.clone() };
+            report(&of.open()?.evaluate(&of.run, &out)?, &out)
         }
-        Command::Sample { run, sampler, count, seed, data, out, device } => {
+        Command::Sample { of, sampler, count, seed, out } => {
             let sampler: Sampler = sampler.parse()?;
-            let mut trained = trained(&run, data, &device)?;
+            let mut trained = of.open()?;
             if sampler == Sampler::Maf {
                 say!("fitting flows to the codes of the training set");
             }
-            for file in trained.sample(&run, sampler, count as usize, seed, out.as_deref().unwrap_or(&run))? {
+            for file in trained.sample(&of.run, sampler, count as usize, seed, out.as_deref().unwrap_or(&of.run))? {
                 say!("written: {}", file.display());
             }
             Ok(())
         }
-        Command::Encode { run, data, out, device } => {
-            let out = out.unwrap_or_else(|| run.clone());
-            for file in trained(&run, data, &device)?.encode(&run, &out)? {
+        Command::Encode { of, out } => {
+            for file in of.open()?.encode(&of.run, out.as_deref().unwrap_or(&of.run))? {
                 say!("written: {}", file.display());
             }
             Ok(())
@@ -273,13 +265,15 @@ fn compress(run: &Path, images: &[PathBuf], out: &Path, step: f64, device: &str)
     Ok(())
 }
 
-/// The run of the folder `run`, on the data that it was trained on or on others.
-fn trained(run: &Path, data: Option<PathBuf>, device: &str) -> Result<Run> {
-    let (recipe, folder) = Recipe::of_run(run)?;
-    let device = open(device)?;
-    let trained = Run::new(recipe, data.or(folder).as_deref(), &device)?;
-    say!("data: {}", trained.origin());
-    Ok(trained)
+impl Trained {
+    /// The run on the data that it was trained on, or on others.
+    fn open(&self) -> Result<Run> {
+        let (recipe, folder) = Recipe::of_run(&self.run)?;
+        let device = open(&self.device)?;
+        let run = Run::new(recipe, self.data.as_deref().or(folder.as_deref()), &device)?;
+        say!("data: {}", run.origin());
+        Ok(run)
+    }
 }
 
 fn report(summary: &Summary, out: &Path) -> Result<()> {

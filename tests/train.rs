@@ -3,15 +3,14 @@
 mod common;
 
 use common::models::{Objective, autoencoder, conv, images, mlp, resident};
+use common::training::{config, finish, trainer, weights};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 use wavae::ops::optimizer::Sgd;
 use wavae::tensor::Array;
 use wavae::train::{
-    Config, Evaluator, Group, Metrics, OnNonFinite, Optimizer, Progress, Rate, Record, Schedule, Source, Trainer, load,
-    save,
+    Config, Evaluator, Group, Metrics, OnNonFinite, Optimizer, Progress, Rate, Record, Schedule, Trainer, load, save,
 };
 use wavae::vae::Elbo;
 use wavae::{Device, Error, Result, Store};
@@ -22,31 +21,6 @@ fn folder(name: &str) -> PathBuf {
     let _ = fs::remove_dir_all(&path);
     fs::create_dir_all(&path).unwrap();
     path
-}
-
-fn config(steps: u64) -> Config {
-    Config { steps, batch: 8, rate: Rate::constant(3e-3), ..Config::default() }
-}
-
-fn trainer(device: &Device, config: Config) -> Trainer {
-    let model = mlp();
-    Trainer::new(device, &model.vae, &resident(model.image, 37), config).unwrap()
-}
-
-/// Trains to the end, step by step.
-fn finish(trainer: &mut Trainer, steps: u64) -> Vec<Record> {
-    let mut records = vec![];
-    for _ in 0..steps {
-        trainer.advance().unwrap();
-        records.extend(trainer.records(true).unwrap());
-    }
-    records
-}
-
-fn weights(trainer: &Trainer) -> Vec<(String, Vec<f32>)> {
-    let store = trainer.store();
-    let read = |name: String| (store.read(&name).unwrap().as_f32().to_vec(), name);
-    store.weights().into_iter().map(|(name, _)| read(name)).map(|(w, name)| (name, w)).collect()
 }
 
 #[test]
@@ -354,94 +328,6 @@ fn the_objective_weighs_and_floors_the_kl() -> Result<()> {
     }
     assert!(losses[2] < losses[5] && losses[5] < losses[8], "the floors did nothing: {losses:?}");
     Ok(())
-}
-
-/// The same images in the same order, resident or streamed by any number of threads: the same bits.
-#[test]
-fn a_stream_trains_as_the_resident_set_does() {
-    let model = mlp();
-    let set = images(model.image, 37);
-    for device in [Device::Cpu, Device::Gpu(common::gpu())] {
-        let run = |source: &Source| {
-            let mut trainer = Trainer::new(&device, &model.vae, source, config(12)).unwrap();
-            let losses: Vec<u32> = finish(&mut trainer, 12).iter().map(|r| r.loss.to_bits()).collect();
-            (losses, weights(&trainer))
-        };
-        let resident = run(&Source::Resident(Arc::new(set.clone().into())));
-        for workers in [1, 3] {
-            let [h, w, c] = model.image;
-            let indices = (0..set.len()).collect();
-            let stream = Source::Stream { images: Arc::new(set.clone()), indices, shape: [h, w, c], workers };
-            assert!(run(&stream) == resident, "{device}: {workers} workers");
-        }
-    }
-}
-
-/// Bits of every loss, and the weights, of 12 steps submitted in groups.
-fn in_groups(device: &Device, source: &Source, config: Config, groups: &[u64]) -> (Vec<u32>, Vec<(String, Vec<f32>)>) {
-    let model = mlp();
-    let mut trainer = Trainer::new(device, &model.vae, source, config).unwrap();
-    let mut records = vec![];
-    for &steps in groups {
-        trainer.advance_many(steps).unwrap();
-        records.extend(trainer.records(false).unwrap());
-    }
-    records.extend(trainer.records(true).unwrap());
-    assert!(records.iter().map(|r| r.step).eq(1..=groups.iter().sum()), "{records:?}");
-    (records.iter().map(|r| r.loss.to_bits()).collect(), weights(&trainer))
-}
-
-#[test]
-fn several_steps_a_submission_are_the_same_steps() {
-    let [h, w, c] = mlp().image;
-    for device in [Device::Cpu, Device::Gpu(common::gpu())] {
-        // Batches of 2,100 images are too large for a row: each is uploaded by itself.
-        for (batch, count) in [(8, 37), (2100, 4300)] {
-            let set = Arc::new(images([h, w, c], count));
-            let stream =
-                Source::Stream { images: set.clone(), indices: (0..count).collect(), shape: [h, w, c], workers: 2 };
-            let config = Config { batch, beta: Schedule::Linear { to: 1.0, steps: 9 }, ..config(12) };
-            let resident = Source::Resident(Arc::new(images([h, w, c], count).into()));
-            let one = in_groups(&device, &resident, config.clone(), &[1; 12]);
-            for source in [resident, stream] {
-                for groups in [&[12][..], &[1, 1, 7, 3]] {
-                    assert!(
-                        in_groups(&device, &source, config.clone(), groups) == one,
-                        "{device}: {batch}, {groups:?}"
-                    );
-                }
-            }
-        }
-    }
-}
-
-/// β overflows at the second step: of four steps submitted together only the first moves the weights.
-#[test]
-fn a_bad_step_amid_a_submission_is_named() {
-    for device in [Device::Cpu, Device::Gpu(common::gpu())] {
-        let config = Config { beta: Schedule::Linear { to: 3e38, steps: 4 }, ..config(10) };
-        let mut good = trainer(&device, config.clone());
-        finish(&mut good, 1);
-        let mut bad = trainer(&device, config);
-        bad.advance_many(4).unwrap();
-        match bad.records(true) {
-            Err(Error::NonFinite(m)) => assert!(m.contains("step 2"), "{m}"),
-            other => panic!("{:?}", other.map(|r| r.len())),
-        }
-        assert_eq!(weights(&bad), weights(&good), "{device}");
-    }
-}
-
-#[test]
-fn a_whole_run_submits_many_steps_and_misses_no_validation() {
-    let device = Device::Gpu(common::gpu());
-    let mut trainer = trainer(&device, Config { validate_every: 7, ..config(40) });
-    let mut metrics = Metrics::default();
-    trainer.run(Some(&images(mlp().image, 11)), &mut metrics, &mut Progress::hidden(40)).unwrap();
-    assert!(trainer.steps_at_once() > 1, "a step of this model takes far less than a submission may");
-    let steps = |kind| metrics.series(kind, |_| 0.0).into_iter().map(|(step, _)| step as u64).collect::<Vec<_>>();
-    assert_eq!(steps("train"), (1..=40).collect::<Vec<_>>());
-    assert_eq!(steps("valid"), [7, 14, 21, 28, 35, 40]);
 }
 
 #[test]

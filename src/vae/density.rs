@@ -1,7 +1,7 @@
 //! A density of vectors, without anything hidden.
 
 use super::prior::standard_log_prob;
-use super::{Batch, Latent, Model, Terms};
+use super::{Batch, Model, Terms};
 use crate::error::{Error, Result};
 use crate::flow::Flow;
 use crate::graph::{Graph, Value};
@@ -39,19 +39,7 @@ impl Model for FlowDensity {
         let x = batch.get(g, "x")?;
         let log_prob = self.log_prob(g, x)?;
         let reconstruction_each = g.scale(log_prob, -1.0)?;
-        let reconstruction = g.mean_all(reconstruction_each)?;
-        Ok(Terms {
-            loss: reconstruction,
-            players: vec![],
-            elbo: g.scale(reconstruction, -1.0)?,
-            reconstruction,
-            kl: g.full([], 0.0)?,
-            figures: vec![],
-            reconstruction_each,
-            kl_each: g.full([batch.size(), 1], 0.0)?,
-            latent: Latent { z: x, mu: x, q: None, log_q_flowed: None },
-            mean: x,
-        })
+        Terms::observed(g, reconstruction_each, x, x)
     }
     fn latent(&self) -> usize {
         self.dims

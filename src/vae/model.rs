@@ -113,6 +113,28 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// Those of a model that hides nothing, so that its bound is ln p itself and the KL is 0: from −ln p of each example \[B\],
+    /// what stands for a code [B, L], and the mean. The loss is the mean −ln p.
+    ///
+    /// # Errors
+    /// None that these shapes can cause.
+    pub fn observed(g: &mut Graph, reconstruction_each: Value, code: Value, mean: Value) -> Result<Self> {
+        let reconstruction = g.mean_all(reconstruction_each)?;
+        let batch = g.shape(reconstruction_each).len();
+        Ok(Self {
+            loss: reconstruction,
+            players: vec![],
+            elbo: g.scale(reconstruction, -1.0)?,
+            reconstruction,
+            kl: g.full([], 0.0)?,
+            figures: vec![],
+            reconstruction_each,
+            kl_each: g.full([batch, 1], 0.0)?,
+            latent: Latent { z: code, mu: code, q: None, log_q_flowed: None },
+            mean,
+        })
+    }
+
     /// What the parameter at the dotted path `name` minimises: its player's loss, or the model's.
     pub fn loss_of(&self, name: &str) -> Value {
         let below = |scope: &str| name.strip_prefix(scope).is_some_and(|rest| rest.starts_with('.'));

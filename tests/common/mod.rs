@@ -4,6 +4,7 @@
 pub mod checks;
 pub mod devices;
 pub mod models;
+pub mod training;
 pub mod whole;
 
 use std::sync::OnceLock;

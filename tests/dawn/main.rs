@@ -66,7 +66,6 @@ fn for_dawn(source: &str) -> String {
 }
 
 #[test]
-#[ignore = "needs node and the npm package webgpu; tests/drivers runs it"]
 fn every_shader_compiles_in_dawn() {
     let package = std::env::var("WAVAE_DAWN").expect("WAVAE_DAWN must name the folder of the npm package webgpu");
     let shaders = shaders();

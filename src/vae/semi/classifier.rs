@@ -1,6 +1,6 @@
 //! A plain classifier.
 
-use super::{Batch, Known, Latent, Model, Terms};
+use super::{Batch, Known, Model, Terms};
 use crate::dist::Categorical;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
@@ -38,19 +38,8 @@ impl Model for Classifier {
         let label = batch.get(g, "label")?;
         let each = Categorical { logits: log_probs }.log_prob_of(g, label)?;
         let reconstruction_each = g.scale(each, -1.0)?;
-        let reconstruction = g.mean_all(reconstruction_each)?;
-        Ok(Terms {
-            loss,
-            players: vec![],
-            elbo: g.scale(reconstruction, -1.0)?,
-            reconstruction,
-            kl: g.full([], 0.0)?,
-            figures: vec![],
-            reconstruction_each,
-            kl_each: g.full([batch.size(), 1], 0.0)?,
-            latent: Latent { z: log_probs, mu: log_probs, q: None, log_q_flowed: None },
-            mean: g.exp(log_probs)?,
-        })
+        let mean = g.exp(log_probs)?;
+        Ok(Terms { loss, ..Terms::observed(g, reconstruction_each, log_probs, mean)? })
     }
     fn latent(&self) -> usize {
         self.classes
