@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::models::{images, mlp, resident};
+use common::models::{images, mlp};
 use common::training::{config, finish, trainer, weights};
 use std::sync::Arc;
 use wavae::train::{Config, Metrics, Progress, Schedule, Source, Trainer};
