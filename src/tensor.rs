@@ -204,6 +204,16 @@ impl Array {
     pub fn u8(shape: impl Into<Shape>, data: Vec<u8>) -> Result<Self> {
         Self::new(shape, ArrayData::U8(data))
     }
+    /// An array of type `ty`, all zeros.
+    pub fn zeros(ty: TensorType) -> Self {
+        let len = ty.len();
+        let data = match ty.dtype {
+            DType::F32 => ArrayData::F32(vec![0.0; len]),
+            DType::U32 => ArrayData::U32(vec![0; len]),
+            DType::U8 => ArrayData::U8(vec![0; len]),
+        };
+        Self { shape: ty.shape, data }
+    }
     /// An array of type `ty` from its raw bytes ([`Array::bytes`]).
     ///
     /// # Errors

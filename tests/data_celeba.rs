@@ -153,7 +153,7 @@ fn batches_in_memory_and_on_disk_are_the_same_and_continue() {
     let resident: Vec<_> =
         BatchLoader::new(memory.clone(), train.clone(), options.clone()).unwrap().map(Result::unwrap).collect();
     assert_eq!(disk, resident);
-    assert_eq!(resident[3].pixels, memory.gather(&resident[3].indices));
+    assert_eq!(resident[3].columns[0].1.bytes(), memory.gather(&resident[3].indices));
     let later = BatchOptions { start: 5, ..options };
     let later: Vec<_> = BatchLoader::new(memory.clone(), train, later).unwrap().map(Result::unwrap).collect();
     assert_eq!(later, resident[5..]);
@@ -166,8 +166,8 @@ fn batches_in_memory_and_on_disk_are_the_same_and_continue() {
 
     let refused =
         |indices, batch| BatchLoader::new(memory.clone(), indices, BatchOptions::new(batch, 0)).err().unwrap();
-    assert!(refused(vec![1, 2], 3).to_string().contains("2 images do not fill a batch of 3"));
-    assert!(refused(vec![1, 20], 2).to_string().contains("image 20"));
+    assert!(refused(vec![1, 2], 3).to_string().contains("2 examples do not fill a batch of 3"));
+    assert!(refused(vec![1, 20], 2).to_string().contains("example 20"));
     assert!(matches!(refused(vec![1], 0), Error::Config(_)));
 }
 

@@ -28,7 +28,7 @@ fn a_flow_fits_a_bent_distribution() {
     let layer = |reverse| MaskedAutoregressive { net: Made { hidden: 32, reverse } };
     let flow = Chain::new().then(layer(false)).then(layer(true)).then(layer(false));
     let density = FlowDensity { flow: Box::new(flow), dims: 2 };
-    let source = Source::of(train, &Device::Cpu, 1).unwrap();
+    let source = Source::of(train, &Device::Cpu, 1);
     let rate = Rate::Cosine { peak: 5e-3, warmup: 20, floor: 0.02 };
     let config = Config { steps: 1500, batch: 256, rate, clip: 10.0, ..Config::default() };
     let mut trainer = Trainer::new(&Device::Cpu, &density, &source, config).unwrap();

@@ -251,7 +251,7 @@ fn classes_are_summed_in_the_likelihood() {
     use wavae::train::{Config, Source, Trainer};
     let set = wavae::data::Dataset::from(models::images([7, 5, 1], 24)).with_labels(vec![0; 24], CLASSES).unwrap();
     let model = m2(ClassPrior);
-    let source = Source::of(set.clone(), &Device::Cpu, 1).unwrap();
+    let source = Source::of(set.clone(), &Device::Cpu, 1);
     let mut trainer = Trainer::new(&Device::Cpu, &model, &source, Config { batch: 8, ..Config::default() }).unwrap();
     let unlabelled = set.without("label");
     let evaluator = trainer.evaluator();

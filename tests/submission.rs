@@ -5,28 +5,56 @@ mod common;
 use common::models::{images, mlp};
 use common::training::{config, finish, trainer, weights};
 use std::sync::Arc;
+use wavae::data::Dataset;
+use wavae::tensor::Array;
 use wavae::train::{Config, Metrics, Progress, Schedule, Source, Trainer};
+use wavae::vae::Vae;
 use wavae::{Device, Error};
 
-/// The same images in the same order, resident or streamed by any number of threads: the same bits.
+/// The same examples in the same order, resident or streamed by any number of threads, with the classes that the model is
+/// given or without: the same bits.
 #[test]
 fn a_stream_trains_as_the_resident_set_does() {
-    let model = mlp();
-    let set = images(model.image, 37);
-    for device in [Device::Cpu, Device::Gpu(common::gpu())] {
-        let run = |source: &Source| {
-            let mut trainer = Trainer::new(&device, &model.vae, source, config(12)).unwrap();
-            let losses: Vec<u32> = finish(&mut trainer, 12).iter().map(|r| r.loss.to_bits()).collect();
-            (losses, weights(&trainer))
-        };
-        let resident = run(&Source::Resident(Arc::new(set.clone().into())));
-        for workers in [1, 3] {
-            let [h, w, c] = model.image;
-            let indices = (0..set.len()).collect();
-            let stream = Source::Stream { images: Arc::new(set.clone()), indices, shape: [h, w, c], workers };
-            assert!(run(&stream) == resident, "{device}: {workers} workers");
+    let plain = mlp();
+    let pixels = Dataset::from(images(plain.image, 37));
+    let labelled = pixels.clone().with_labels((0..37).map(|i| i % 3).collect(), 3).unwrap();
+    let conditional = Vae { classes: Some(3), ..mlp().vae };
+    for (vae, set) in [(&plain.vae, pixels), (&conditional, labelled)] {
+        for device in [Device::Cpu, Device::Gpu(common::gpu())] {
+            let run = |source: &Source| {
+                let mut trainer = Trainer::new(&device, vae, source, config(12)).unwrap();
+                let losses: Vec<u32> = finish(&mut trainer, 12).iter().map(|r| r.loss.to_bits()).collect();
+                (losses, weights(&trainer))
+            };
+            let resident = run(&Source::Resident(Arc::new(set.clone())));
+            for workers in [1, 3] {
+                let examples = Arc::new(set.clone());
+                let stream = Source::Stream { examples, indices: (0..set.len()).collect(), workers };
+                assert!(run(&stream) == resident, "{device}: {workers} workers");
+            }
         }
     }
+}
+
+/// A set with a column that the device takes in no one binding is streamed, the visits of a pass kept.
+#[test]
+fn what_no_binding_takes_is_streamed() {
+    let gpu = common::gpu();
+    let rows = gpu.caps().max_binding_bytes.min(gpu.caps().max_buffer_bytes) as usize / (1 << 20) + 1;
+    let device = Device::Gpu(gpu);
+    let set = |rows: usize| {
+        let bytes = Array::u8([rows, 1 << 20], vec![0; rows << 20]).unwrap(); // pages that nobody touches take no memory
+        let mut set = Dataset::new("x", bytes).unwrap().with_labels(vec![0; rows], 1).unwrap();
+        set.visits = vec![2; rows];
+        set
+    };
+    assert!(matches!(Source::of(set(1), &device, 1), Source::Resident(_)));
+    let source = Source::of(set(rows), &device, 1);
+    assert_eq!(source.len(), 2 * rows);
+    let Source::Stream { indices, .. } = &source else { panic!("{rows} MiB are resident") };
+    assert_eq!(indices[..4], [0, 0, 1, 1]);
+    let types = source.types(2);
+    assert_eq!(types.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["x", "label"]);
 }
 
 /// Bits of every loss, and the weights, of 12 steps submitted in groups.
@@ -50,8 +78,7 @@ fn several_steps_a_submission_are_the_same_steps() {
         // Batches of 2,100 images are too large for a row: each is uploaded by itself.
         for (batch, count) in [(8, 37), (2100, 4300)] {
             let set = Arc::new(images([h, w, c], count));
-            let stream =
-                Source::Stream { images: set.clone(), indices: (0..count).collect(), shape: [h, w, c], workers: 2 };
+            let stream = Source::Stream { examples: set.clone(), indices: (0..count).collect(), workers: 2 };
             let config = Config { batch, beta: Schedule::Linear { to: 1.0, steps: 9 }, ..config(12) };
             let resident = Source::Resident(Arc::new(images([h, w, c], count).into()));
             let one = in_groups(&device, &resident, config.clone(), &[1; 12]);

@@ -62,7 +62,7 @@ impl Spec {
         let &Self { batch, recompute, precision, .. } = self;
         let (steps, rate) = (u64::MAX, Rate::constant(1e-3));
         let config = Config { steps, batch, rate, recompute, precision, ..Config::default() };
-        Ok(Some((Source::of(set, device, 1)?, config)))
+        Ok(Some((Source::of(set, device, 1), config)))
     }
 
     /// Measures the workload's kernel variants on `device` and keeps the fastest.

@@ -49,7 +49,7 @@ pub fn open(args: &Args, device: &Device) -> Result<Faces> {
             let (valid, test) = (held_out(Split::Valid)?, held_out(Split::Test)?);
             enough(celeba.len(), &probe, &valid, &test)?;
             let files = Arc::new(celeba);
-            let source = Source::Stream { images: files.clone(), indices: train, shape: [SIZE, SIZE, 3], workers };
+            let source = Source::Stream { examples: files.clone(), indices: train, workers };
             Ok(Faces { source, probe, valid, test, origin, files: Some(files) })
         }
         None => {
@@ -60,7 +60,7 @@ pub fn open(args: &Args, device: &Device) -> Result<Faces> {
             let held_out = |split| all.subset(&all.indices(split).into_iter().take(HELD_OUT).collect::<Vec<_>>());
             let (valid, test) = (held_out(Split::Valid), held_out(Split::Test));
             enough(all.len(), &probe, &valid, &test)?;
-            Ok(Faces { source: Source::of(train, device, workers)?, probe, valid, test, origin, files: None })
+            Ok(Faces { source: Source::of(train, device, workers), probe, valid, test, origin, files: None })
         }
     }
 }

@@ -45,7 +45,7 @@ pub fn open(args: &Args, device: &Device) -> Result<Digits> {
     let origin = format!("{} {place}, {} for training", all.len(), train.len());
     let part = |indices: &[usize], most: usize| all.subset(&indices[..most.min(indices.len())]);
     let (known, valid, test) = (part(&train, NEIGHBOURS), part(&valid, HELD_OUT), part(&test, HELD_OUT));
-    let source = Source::of(all.subset(&train), device, 1)?;
+    let source = Source::of(all.subset(&train), device, 1);
     Ok(Digits { source, known, valid, test, origin })
 }
 

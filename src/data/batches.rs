@@ -1,53 +1,18 @@
 //! Batches in a random order that a seed fixes, made ready by threads while the model computes.
 
-use super::images::ImageSet;
+use super::examples::{Examples, zeros};
 use crate::error::{Error, Result};
 use crate::rng::Philox;
+use crate::tensor::Array;
 use rand::seq::SliceRandom;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
-/// Where a [`BatchLoader`] gets its images.
-pub trait ImageSource: Send + Sync {
-    /// The number of images.
-    fn len(&self) -> usize;
-
-    /// Whether there are none.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Bytes of an image.
-    fn image_len(&self) -> usize;
-
-    /// Writes image `index` into `slot`, of [`image_len`](Self::image_len) bytes; `false` when the image is bad and to
-    /// be left out.
-    ///
-    /// # Errors
-    /// When the image cannot be read and must not be left out.
-    fn read(&self, index: usize, slot: &mut [u8]) -> Result<bool>;
-}
-
-impl ImageSource for ImageSet {
-    fn len(&self) -> usize {
-        self.split.len()
-    }
-
-    fn image_len(&self) -> usize {
-        self.height * self.width * self.channels
-    }
-
-    fn read(&self, index: usize, slot: &mut [u8]) -> Result<bool> {
-        slot.copy_from_slice(self.image(index));
-        Ok(true)
-    }
-}
-
-/// How a [`BatchLoader`] goes through its images.
+/// How a [`BatchLoader`] goes through its examples.
 #[derive(Clone, Debug)]
 pub struct BatchOptions {
-    /// Images a batch. What is left of an epoch after the last whole batch is not seen in it.
+    /// Examples a batch. What is left of an epoch after the last whole batch is not seen in it.
     pub batch: usize,
     /// Fixes the order of every epoch.
     pub seed: u64,
@@ -64,27 +29,27 @@ pub struct BatchOptions {
 }
 
 impl BatchOptions {
-    /// Shuffled batches of `batch` images without end, by two workers.
+    /// Shuffled batches of `batch` examples without end, by two workers.
     pub fn new(batch: usize, seed: u64) -> Self {
         Self { batch, seed, shuffle: true, workers: 2, ready: 4, start: 0, epochs: None }
     }
 }
 
 /// One batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     /// Which one, counted over all epochs.
     pub number: u64,
     /// Its epoch, from 0.
     pub epoch: u64,
-    /// Index in the source of each image.
+    /// Index in the source of each example.
     pub indices: Vec<usize>,
-    /// The images one after the other.
-    pub pixels: Vec<u8>,
+    /// The columns of the source, a row for each example.
+    pub columns: Vec<(String, Array)>,
 }
 
-/// An iterator over batches that threads read ahead. Which images are in batch `k`, and in which order, depends on the
-/// seed and `k` alone: not on the number of threads, nor on time. A bad image that the source leaves out is replaced by
+/// An iterator over batches that threads read ahead. Which examples are in batch `k`, and in which order, depends on the
+/// seed and `k` alone: not on the number of threads, nor on time. A bad example that the source leaves out is replaced by
 /// the next good one of the epoch's order, so that every batch is full.
 ///
 /// ```
@@ -94,7 +59,7 @@ pub struct Batch {
 /// let train = faces.indices(Split::Train);
 /// let mut batches = BatchLoader::new(Arc::new(faces), train, BatchOptions::new(8, 1))?;
 /// let first = batches.next().expect("endless")?;
-/// assert_eq!(first.pixels.len(), 8 * 16 * 16 * 3);
+/// assert_eq!(first.columns[0].1.shape.dims(), [8, 16, 16, 3]);
 /// # Ok::<(), wavae::Error>(())
 /// ```
 pub struct BatchLoader {
@@ -104,7 +69,7 @@ pub struct BatchLoader {
 }
 
 struct Shared {
-    source: Arc<dyn ImageSource>,
+    source: Arc<dyn Examples>,
     indices: Vec<usize>,
     options: BatchOptions,
     state: Mutex<State>,
@@ -120,22 +85,23 @@ struct State {
 }
 
 impl BatchLoader {
-    /// Starts reading batches of the images `indices` of `source`.
+    /// Starts reading batches of the examples `indices` of `source`.
     ///
     /// # Errors
-    /// When there are fewer images than a batch takes, when an index is beyond the source, or when `batch`, `workers`
+    /// When there are fewer examples than a batch takes, when an index is beyond the source, or when `batch`, `workers`
     /// or `ready` is 0.
-    pub fn new(source: Arc<dyn ImageSource>, indices: Vec<usize>, options: BatchOptions) -> Result<Self> {
+    pub fn new(source: Arc<dyn Examples>, indices: Vec<usize>, options: BatchOptions) -> Result<Self> {
         if options.batch == 0 || options.workers == 0 || options.ready == 0 {
             return Err(Error::Config("batch, workers and ready must be at least 1".into()));
         }
         let (n, batch) = (indices.len(), options.batch);
         if n < batch {
-            let message = format!("{n} images do not fill a batch of {batch}; choose a smaller batch or more images");
+            let message =
+                format!("{n} examples do not fill a batch of {batch}; choose a smaller batch or more examples");
             return Err(Error::Config(message));
         }
-        if let Some(i) = indices.iter().find(|&&i| i >= source.len()) {
-            return Err(Error::Config(format!("image {i} is beyond the {} there are", source.len())));
+        if let Some(i) = indices.iter().find(|&&i| i >= source.count()) {
+            return Err(Error::Config(format!("example {i} is beyond the {} there are", source.count())));
         }
         let end = options.epochs.map(|epochs| epochs.saturating_mul((n / batch) as u64));
         let state = State { claimed: options.start, wanted: options.start, ready: BTreeMap::new(), stop: false };
@@ -216,14 +182,13 @@ impl Shared {
             }
             // Were a source to panic, whoever waits for this batch would wait for ever.
             let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.make(number, epoch, &order.1)));
-            let made =
-                made.unwrap_or_else(|_| Err(Error::Config(format!("the image source failed at batch {number}"))));
+            let made = made.unwrap_or_else(|_| Err(Error::Config(format!("the examples failed at batch {number}"))));
             self.lock().ready.insert(number, made);
             self.changed.notify_all();
         }
     }
 
-    /// The images in the order of `epoch`.
+    /// The examples in the order of `epoch`.
     fn order(&self, epoch: u64) -> Vec<usize> {
         let mut order = self.indices.clone();
         if self.options.shuffle {
@@ -233,22 +198,22 @@ impl Shared {
     }
 
     fn make(&self, number: u64, epoch: u64, order: &[usize]) -> Result<Batch> {
-        let (batch, each) = (self.options.batch, self.source.image_len());
+        let batch = self.options.batch;
         let first = (number % self.per_epoch()) as usize * batch;
-        let mut pixels = vec![0; batch * each];
+        let mut columns = zeros(self.source.batch_types(batch));
         let mut indices = Vec::with_capacity(batch);
-        for (place, slot) in (first..).zip(pixels.chunks_mut(each)) {
-            let mut candidates = (0..order.len()).map(|k| order[(place + k) % order.len()]);
+        for row in 0..batch {
+            let mut candidates = (0..order.len()).map(|k| order[(first + row + k) % order.len()]);
             let found = loop {
                 let Some(index) = candidates.next() else {
-                    return Err(Error::Config("none of the images can be read".into()));
+                    return Err(Error::Config("none of the examples can be read".into()));
                 };
-                if self.source.read(index, slot)? {
+                if self.source.read(index, row, &mut columns)? {
                     break index;
                 }
             };
             indices.push(found);
         }
-        Ok(Batch { number, epoch, indices, pixels })
+        Ok(Batch { number, epoch, indices, columns })
     }
 }

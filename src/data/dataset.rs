@@ -227,46 +227,6 @@ impl Dataset {
     }
 }
 
-/// Examples that an evaluator can read batch by batch.
-pub trait Examples {
-    /// How many.
-    fn count(&self) -> usize;
-    /// The types of the columns for batches of `batch` examples.
-    fn batch_types(&self, batch: usize) -> Vec<(String, TensorType)>;
-    /// The rows `indices` of the column `name`.
-    ///
-    /// # Errors
-    /// When there is no such column.
-    fn rows(&self, name: &str, indices: &[usize]) -> Result<Array>;
-}
-
-impl Examples for Dataset {
-    fn count(&self) -> usize {
-        self.len()
-    }
-    fn batch_types(&self, batch: usize) -> Vec<(String, TensorType)> {
-        self.types(batch)
-    }
-    fn rows(&self, name: &str, indices: &[usize]) -> Result<Array> {
-        Ok(rows(self.column(name)?, indices))
-    }
-}
-
-impl Examples for ImageSet {
-    fn count(&self) -> usize {
-        self.len()
-    }
-    fn batch_types(&self, batch: usize) -> Vec<(String, TensorType)> {
-        vec![("x".into(), TensorType::u8([batch, self.height, self.width, self.channels]))]
-    }
-    fn rows(&self, name: &str, indices: &[usize]) -> Result<Array> {
-        match name {
-            "x" => Array::u8([indices.len(), self.height, self.width, self.channels], self.gather(indices)),
-            _ => Err(Error::Name(format!("no column {name}; a set of images has x"))),
-        }
-    }
-}
-
 /// The set with every byte of its `U8` columns replaced by 255 with a probability of byte/255, else by 0: once and for all, as
 /// the usual binary MNIST was made (Salakhutdinov and Murray, "On the quantitative analysis of deep belief networks", ICML
 /// 2008). What becomes of example `i` depends on the seed, `i` and its bytes alone.

@@ -6,13 +6,15 @@
 pub mod audio;
 pub mod batches;
 pub mod dataset;
+pub mod examples;
 mod formats;
 pub mod images;
 mod open;
 mod synthetic;
 
-pub use batches::{Batch, BatchLoader, BatchOptions, ImageSource};
-pub use dataset::{Dataset, Examples, binarize};
+pub use batches::{Batch, BatchLoader, BatchOptions};
+pub use dataset::{Dataset, binarize};
+pub use examples::Examples;
 pub use formats::celeba::{CelebA, CelebAOptions, write_celeba};
 pub use formats::cifar::load_cifar10;
 pub use formats::csv::load_csv;

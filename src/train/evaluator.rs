@@ -2,6 +2,7 @@
 //! come, the last one filled up with its last example.
 
 use crate::data::Examples;
+use crate::data::examples::gather;
 use crate::device::{Device, Executable, Store};
 use crate::error::{Error, Result};
 use crate::eval::ImportanceSampling;
@@ -359,14 +360,9 @@ fn batch_rows(from: usize, batch: usize, count: usize) -> Vec<usize> {
 }
 
 fn write_rows(exe: &mut Executable, types: &[(String, TensorType)], set: &dyn Examples, rows: &[usize]) -> Result<()> {
-    for (name, ty) in types {
-        if exe.has_input(&leaf(name)) {
-            let array = set.rows(name, rows)?;
-            if array.ty() != *ty {
-                return Err(Error::shape("evaluator", format!("{name} is {}, the model takes {ty}", array.ty())));
-            }
-            exe.write(&leaf(name), &array)?;
-        }
+    let wanted = types.iter().filter(|(name, _)| exe.has_input(&leaf(name))).cloned().collect();
+    for (name, array) in gather(set, wanted, rows)? {
+        exe.write(&leaf(&name), &array)?;
     }
     if exe.has_input("indices") {
         exe.write("indices", &Array::u32([rows.len()], (0..rows.len() as u32).collect())?)?;

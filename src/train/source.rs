@@ -1,6 +1,6 @@
 //! Where batches come from: a set resident on the device, or a stream of batches from loader threads.
 
-use crate::data::{BatchLoader, BatchOptions, Dataset, ImageSource};
+use crate::data::{BatchLoader, BatchOptions, Dataset, Examples};
 use crate::device::{Device, Executable, Store};
 use crate::error::{Error, Result};
 use crate::rng::Philox;
@@ -14,43 +14,30 @@ use std::sync::Arc;
 pub enum Source {
     /// The columns that the model reads are uploaded once; each step gathers its batch by index on the device.
     Resident(Arc<Dataset>),
-    /// Images, the column `x`, read by loader threads; each step uploads its batch.
+    /// Read by loader threads; each step uploads its batch.
     Stream {
-        /// Where the images are.
-        images: Arc<dyn ImageSource>,
+        /// Where they are.
+        examples: Arc<dyn Examples>,
         /// Which of them to train on.
         indices: Vec<usize>,
-        /// Height, width, channels.
-        shape: [usize; 3],
         /// Loader threads.
         workers: usize,
     },
 }
 
 impl Source {
-    /// `set` resident where the device takes each of its columns as one buffer; else its images streamed, if it holds
-    /// nothing else.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for a set that is too large and no plain set of images.
-    pub fn of(set: impl Into<Dataset>, device: &Device, workers: usize) -> Result<Self> {
+    /// `set` resident where the device takes each of its columns as one buffer; else streamed by `workers` threads.
+    pub fn of(set: impl Into<Dataset>, device: &Device, workers: usize) -> Self {
         let set = set.into();
         let limit = match device {
             Device::Cpu => u64::MAX,
             Device::Gpu(gpu) => gpu.caps().max_binding_bytes.min(gpu.caps().max_buffer_bytes),
         };
-        let large = set.columns().iter().find(|(_, array)| array.ty().bytes() as u64 > limit);
-        let Some((name, array)) = large else { return Ok(Self::Resident(Arc::new(set))) };
-        let shape = match array.shape.dims() {
-            &[_, h, w, c] if name == "x" => [h, w, c],
-            _ => {
-                let message = format!("the column {name} {} is beyond the device's {limit} bytes", array.ty());
-                return Err(Error::Config(format!("{message}; take fewer examples")));
-            }
-        };
-        let images = set.images()?;
+        if set.columns().iter().all(|(_, array)| array.ty().bytes() as u64 <= limit) {
+            return Self::Resident(Arc::new(set));
+        }
         let indices = set.visited().into_iter().map(|i| i as usize).collect();
-        Ok(Self::Stream { indices, images: Arc::new(images), shape, workers })
+        Self::Stream { examples: Arc::new(set), indices, workers }
     }
     /// How many examples a pass visits.
     pub fn len(&self) -> usize {
@@ -68,7 +55,7 @@ impl Source {
     pub fn types(&self, batch: usize) -> Vec<(String, TensorType)> {
         match self {
             Self::Resident(set) => set.types(batch),
-            Self::Stream { shape: [h, w, c], .. } => vec![("x".into(), TensorType::u8([batch, *h, *w, *c]))],
+            Self::Stream { examples, .. } => examples.batch_types(batch),
         }
     }
 
@@ -103,11 +90,9 @@ impl Source {
                 }
                 Ok(Feed::Indices { pass: set.visited(), batch, seed, epoch: u64::MAX, order: vec![] })
             }
-            Self::Stream { images, indices, shape, workers } => {
-                let mut options = BatchOptions::new(batch, seed);
-                options.workers = *workers;
-                let loader = BatchLoader::new(images.clone(), indices.clone(), options)?;
-                Ok(Feed::Batches { loader: Box::new(loader), shape: *shape })
+            Self::Stream { examples, indices, workers } => {
+                let options = BatchOptions { workers: *workers, ..BatchOptions::new(batch, seed) };
+                Ok(Feed::Batches(Box::new(BatchLoader::new(examples.clone(), indices.clone(), options)?)))
             }
         }
     }
@@ -116,7 +101,7 @@ impl Source {
 /// Writes each step's batch.
 pub(super) enum Feed {
     Indices { pass: Vec<u32>, batch: usize, seed: u64, epoch: u64, order: Vec<u32> },
-    Batches { loader: Box<BatchLoader>, shape: [usize; 3] },
+    Batches(Box<BatchLoader>),
 }
 
 impl Feed {
@@ -133,14 +118,13 @@ impl Feed {
                 let from = (step % per_epoch) as usize * *batch;
                 vec![("indices".to_string(), Array::u32([*batch], order[from..from + *batch].to_vec())?)]
             }
-            Self::Batches { loader, shape: [h, w, c] } => {
+            Self::Batches(loader) => {
                 let ended = || Error::Config("the batch loader ended early".into());
                 let batch = loader.next().ok_or_else(ended)??;
                 let count = batch.indices.len();
-                vec![
-                    ("indices".to_string(), Array::u32([count], (0..count as u32).collect())?),
-                    (leaf("x"), Array::u8([count, *h, *w, *c], batch.pixels)?),
-                ]
+                let rows = Array::u32([count], (0..count as u32).collect())?;
+                let columns = batch.columns.into_iter().map(|(name, array)| (leaf(&name), array));
+                columns.chain([("indices".to_string(), rows)]).collect()
             }
         };
         written.retain(|(name, _)| exe.has_input(name));

@@ -56,7 +56,7 @@ impl Run {
         let parts = recipe.data.open(folder)?;
         let model = recipe.model.build(&parts.train, recipe.data.binarize)?;
         recipe.figure.check(model.as_ref(), &parts)?;
-        let source = Source::of(parts.train.clone(), device, 2)?;
+        let source = Source::of(parts.train.clone(), device, 2);
         let trainer = Trainer::new(device, model.as_ref(), &source, recipe.train.config(parts.train.len()))?;
         let place =
             folder.map_or_else(|| format!("embedded {}", recipe.data.set), |folder| folder.display().to_string());
@@ -73,7 +73,7 @@ impl Run {
         let train = recipe.data.open(folder)?.train;
         let model = recipe.model.build(&train, recipe.data.binarize)?;
         let config = recipe.train.config(train.len());
-        Trainer::tune(device, model.as_ref(), &Source::of(train, device, 2)?, config, say).map(drop)
+        Trainer::tune(device, model.as_ref(), &Source::of(train, device, 2), config, say).map(drop)
     }
     /// Where the examples come from, and how many there are.
     pub fn origin(&self) -> &str {
@@ -185,7 +185,7 @@ impl Run {
         let config = self.trainer.config().clone();
         let train = |model: &dyn Model, set: &Dataset| {
             progress.note("training what the figure is held against");
-            let source = Source::of(set.clone(), &self.device, 2)?;
+            let source = Source::of(set.clone(), &self.device, 2);
             // Groups are the model's: a plain one has no such parameters.
             let config = Config { batch: config.batch.min(source.len()), groups: vec![], ..config.clone() };
             let mut progress = Progress::hidden(config.steps);

@@ -122,7 +122,7 @@ fn flow_codes(
     }
     let layer = |i: usize| MaskedAutoregressive { net: Made { hidden: 64.max(4 * dims), reverse: i % 2 == 1 } };
     let density = FlowDensity { flow: Box::new((0..4).fold(Chain::new(), |chain, i| chain.then(layer(i)))), dims };
-    let source = Source::of(Dataset::new("x", Array::f32([rows, dims], codes)?)?, device, 1)?;
+    let source = Source::of(Dataset::new("x", Array::f32([rows, dims], codes)?)?, device, 1);
     let config = Config {
         steps: 2000,
         batch: 128.min(rows),

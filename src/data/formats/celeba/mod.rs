@@ -7,10 +7,11 @@ mod write;
 
 pub use write::write_celeba;
 
-use crate::data::batches::ImageSource;
+use crate::data::examples::{Examples, pixels};
 use crate::data::images::{ImageSet, Split};
 use crate::data::jpeg::read_jpeg;
 use crate::error::{Error, Result};
+use crate::tensor::{Array, TensorType};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -157,6 +158,10 @@ impl CelebA {
         &self.options
     }
 
+    fn image_len(&self) -> usize {
+        self.options.size * self.options.size * 3
+    }
+
     /// How many different images have been left out as unreadable so far.
     pub fn skipped(&self) -> usize {
         self.bad.lock().unwrap_or_else(|e| e.into_inner()).len()
@@ -252,20 +257,23 @@ impl CelebA {
     }
 }
 
-impl ImageSource for CelebA {
-    fn len(&self) -> usize {
+/// Their pixels alone, as `x`.
+impl Examples for CelebA {
+    fn count(&self) -> usize {
         self.files.len()
     }
 
-    fn image_len(&self) -> usize {
-        self.options.size * self.options.size * 3
+    fn batch_types(&self, batch: usize) -> Vec<(String, TensorType)> {
+        vec![("x".into(), TensorType::u8([batch, self.options.size, self.options.size, 3]))]
     }
 
-    fn read(&self, index: usize, slot: &mut [u8]) -> Result<bool> {
-        match self.read_one(index, slot) {
-            Ok(()) => Ok(true),
-            Err(error) => self.note_bad(index, &error, self.options.skip_bad.unwrap_or(0)).map(|()| false),
+    fn read(&self, index: usize, row: usize, columns: &mut [(String, Array)]) -> Result<bool> {
+        for column in columns {
+            if let Err(error) = self.read_one(index, pixels(column, row)?) {
+                return self.note_bad(index, &error, self.options.skip_bad.unwrap_or(0)).map(|()| false);
+            }
         }
+        Ok(true)
     }
 }
 
