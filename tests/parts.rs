@@ -11,7 +11,8 @@ use wavae::nn::Mode;
 use wavae::train::{Config, Trainer};
 use wavae::vae::{
     Batch, Delta, DiagonalGaussian, DiscretizedLogisticPixels, Elbo, FlowPrior, Flowed, GaussianPixels, LaplacePixels,
-    MixturePrior, Model as _, NegativeBinomialCounts, PoissonCounts, Posterior as _, Spread, StandardNormal, VampPrior,
+    LaplaceReals, MixturePrior, Model as _, NegativeBinomialCounts, PoissonCounts, Posterior as _, Spread,
+    StandardNormal, VampPrior,
 };
 use wavae::{Array, Device, Executable, Store, TensorType, tensor::Shape};
 
@@ -29,6 +30,7 @@ fn every_likelihood_in_a_whole_model() {
         likely("gaussian, sigma per pixel", GaussianPixels { sigma: Spread::PerPixel }),
         likely("laplace", LaplacePixels { scale: Spread::Learned }),
         likely("laplace, scale per pixel", LaplacePixels { scale: Spread::PerPixel }),
+        likely("laplace numbers", LaplaceReals { scale: Spread::Learned }),
         likely("discretized logistic", logistic(1)),
         likely("mixture of discretized logistics", logistic(3)),
         likely("poisson", PoissonCounts),

@@ -51,7 +51,9 @@ fn gradients_of_models_of_series() {
     let shape = set.example("x").unwrap();
     let conv = Net::Conv1d { channels: vec![3, 5], activation: Act::Silu, dense: 6 };
     let gru = |bidirectional| Net::Gru { hidden: 5, bidirectional };
-    for net in [conv, gru(false), gru(true)] {
+    let lstm = Net::Lstm { hidden: 5, bidirectional: true };
+    let transformer = Net::Transformer { width: 4, layers: 2, heads: 2 };
+    for net in [conv, gru(false), gru(true), lstm, transformer] {
         let likelihood = GaussianReals { sigma: Spread::Learned };
         let (encoder, decoder) = (net.encoder(&shape).unwrap(), net.decoder(&shape, 1).unwrap());
         check(&format!("{net:?}"), &Vae::new(encoder, DiagonalGaussian::new(3), decoder, likelihood), &set);

@@ -99,7 +99,7 @@ fn neutral(set: &ImageSet) -> Result<ImageSet> {
 }
 
 fn draw(evaluator: &mut Evaluator, faces: &Faces, metrics: &Metrics, kl_dims: &[f64], args: &Args) -> Result<()> {
-    common::pictures::samples(evaluator, &faces.test, args.seed, &args.out)?;
+    common::pictures::samples(evaluator, &faces.probe, args.seed, &args.out)?;
     common::pictures::reconstructions(evaluator, &faces.test, &args.out)?;
     common::pictures::curves(metrics, kl_dims, &args.out)?;
     pictures::interpolations(evaluator, &faces.test, &args.out)?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use wavae::Result;
 use wavae::data::ImageSet;
+use wavae::eval::{GaussianMixture, MixtureFit};
 use wavae::report::{BarChart, ImageGrid, LinePlot};
 use wavae::rng::{Philox, normal};
 use wavae::train::{Evaluator, Metrics, Record};
@@ -17,11 +18,22 @@ pub fn first(set: &ImageSet, count: usize) -> ImageSet {
     set.subset(&(0..count.min(set.len())).collect::<Vec<_>>())
 }
 
-/// Images drawn from the prior.
-pub fn samples(evaluator: &mut Evaluator, like: &ImageSet, seed: u64, out: &Path) -> Result<()> {
-    let mut rng = Philox::new(seed, 0x5a17);
-    let z: Vec<f32> = (0..64 * evaluator.latent()).map(|_| normal(&mut rng)).collect();
-    grid(8, like)?.images(&evaluator.decode(&z)?)?.title("samples from the prior").save(out.join("samples.png"))
+/// Images of codes from the prior, and of codes from Gaussians fitted to the codes of `known` images: what is learned seldom fills
+/// the prior, and such a sampler keeps to where it is (Ghosh 2020, "From variational to deterministic autoencoders").
+pub fn samples(evaluator: &mut Evaluator, known: &ImageSet, seed: u64, out: &Path) -> Result<()> {
+    let (mut rng, latent) = (Philox::new(seed, 0x5a17), evaluator.latent());
+    let z: Vec<f32> = (0..64 * latent).map(|_| normal(&mut rng)).collect();
+    let picture = |codes: &[f32], evaluator: &mut Evaluator| grid(8, known)?.images(&evaluator.decode(codes)?);
+    picture(&z, evaluator)?.title("samples from the prior").save(out.join("samples.png"))?;
+    // A covariance wants many times as many codes as it has dimensions.
+    let components = (known.len() / (8 * latent)).min(10);
+    if components == 0 {
+        return Ok(());
+    }
+    let codes = evaluator.encode(known)?;
+    let mixture = GaussianMixture::fit(&codes, latent, &MixtureFit { components, seed, ..MixtureFit::default() })?;
+    let picture = picture(&mixture.sample(64, &mut rng), evaluator)?;
+    picture.title("samples of a mixture fitted to the codes").save(out.join("samples_mixture.png"))
 }
 
 /// Held-out images above what the model makes of them.

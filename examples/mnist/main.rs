@@ -92,7 +92,7 @@ fn draw(
     args: &Args,
 ) -> Result<()> {
     let (test, out) = (&digits.test, args.out.as_path());
-    common::pictures::samples(evaluator, test, args.seed, out)?;
+    common::pictures::samples(evaluator, &digits.known, args.seed, out)?;
     common::pictures::reconstructions(evaluator, test, out)?;
     common::pictures::curves(metrics, kl_dims, out)?;
     pictures::latent(codes, test, kl_dims, out)?;

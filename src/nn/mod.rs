@@ -14,13 +14,14 @@ mod norm;
 mod recurrent;
 mod residual;
 mod shape;
+mod transformer;
 
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 use std::fmt::Debug;
 
 pub use activation::Activation;
-pub use attention::{ImageAttention, Positions, SelfAttention, TransformerBlock};
+pub use attention::{ImageAttention, SelfAttention};
 pub use conv::{Conv, ConvTranspose};
 pub use conv1d::{AvgPool1d, Conv1d, ConvTranspose1d, Upsample1d};
 pub use dropout::Dropout;
@@ -30,7 +31,8 @@ pub use linear::{Linear, MaskedLinear};
 pub use norm::{BatchNorm, GroupNorm, LayerNorm};
 pub use recurrent::{Gru, LastState, Lstm, Recurrence};
 pub use residual::Residual;
-pub use shape::{AvgPool, Flatten, Repeat, Unflatten, Upsample};
+pub use shape::{AvgPool, Flatten, MeanStep, Repeat, Unflatten, Upsample};
+pub use transformer::{Positions, Transformer, TransformerBlock};
 
 /// Whether a layer that behaves differently in training is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -97,11 +97,17 @@ impl Module for Lstm {
     }
 }
 
-/// The state of gated recurrent units after the last step, as features: [B, T, D] → [B, R·H].
+/// The state after the last step, as features: [B, T, D] → [B, R·H].
 #[derive(Clone, Copy, Debug)]
-pub struct LastState(pub Gru);
+pub struct LastState<R>(pub R);
 
-impl Module for LastState {
+impl Module for LastState<Gru> {
+    fn forward(&self, g: &mut Graph, x: Value, _: Mode) -> Result<Value> {
+        Ok(self.0.run(g, x, None, None)?.last)
+    }
+}
+
+impl Module for LastState<Lstm> {
     fn forward(&self, g: &mut Graph, x: Value, _: Mode) -> Result<Value> {
         Ok(self.0.run(g, x, None, None)?.last)
     }

@@ -1,7 +1,7 @@
 //! Layers that move or pool elements.
 
 use super::{Mode, Module};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 
 /// [B, …] → [B, product].
@@ -72,5 +72,18 @@ pub struct AvgPool(pub usize);
 impl Module for AvgPool {
     fn forward(&self, g: &mut Graph, x: Value, _: Mode) -> Result<Value> {
         g.avg_pool(x, self.0, self.0)
+    }
+}
+
+/// The mean over the steps: x [B, T, D] → [B, D].
+#[derive(Clone, Copy, Debug)]
+pub struct MeanStep;
+
+impl Module for MeanStep {
+    fn forward(&self, g: &mut Graph, x: Value, _: Mode) -> Result<Value> {
+        match g.shape(x).rank() {
+            3 => g.mean(x, &[1]),
+            _ => Err(Error::shape("mean_step", format!("takes [B, T, D], not {}", g.ty(x)))),
+        }
     }
 }

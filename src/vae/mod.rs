@@ -29,7 +29,7 @@ pub use corruption::Corruption;
 pub use density::FlowDensity;
 pub use ladder::{Ladder, Level};
 pub use likelihood::{
-    BernoulliLogits, DiscretizedLogisticPixels, GaussianPixels, GaussianReals, LaplacePixels, Likelihood,
+    BernoulliLogits, DiscretizedLogisticPixels, GaussianPixels, GaussianReals, LaplacePixels, LaplaceReals, Likelihood,
     NegativeBinomialCounts, PoissonCounts, Spread,
 };
 pub use model::{Discrete, Model, Player, Terms};

@@ -1,11 +1,12 @@
 //! Hierarchies of latent levels by name.
 
 use super::act::Act;
+use super::family::Family;
 use super::nets::Net;
 use super::parts::LikelihoodSpec;
 use crate::data::Dataset;
 use crate::error::Result;
-use crate::vae::{Ladder, Level};
+use crate::vae::{Ladder, Level, Model};
 use serde::{Deserialize, Serialize};
 
 /// The parts of a [`Ladder`] by name.
@@ -61,5 +62,17 @@ impl LadderSpec {
             likelihood,
             free_bits: self.free_bits,
         })
+    }
+}
+
+impl Family for LadderSpec {
+    fn model(&self, train: &Dataset) -> Result<Box<dyn Model>> {
+        Ok(Box::new(self.build(train)?))
+    }
+    fn likelihood(&self) -> Option<LikelihoodSpec> {
+        Some(self.likelihood)
+    }
+    fn free_bits(&self) -> f32 {
+        self.free_bits
     }
 }

@@ -1,6 +1,7 @@
 //! Models by name.
 
 mod act;
+mod family;
 mod ladder;
 mod multimodal;
 mod nets;
@@ -13,9 +14,11 @@ mod vae;
 
 use super::data::Binarize;
 use crate::data::Dataset;
-use crate::error::{Error, Result};
-use crate::vae::{Binarized, Corruption, Model};
+use crate::error::Result;
+use crate::vae::{Binarized, Model};
 use serde::{Deserialize, Serialize};
+
+pub(super) use family::Family;
 
 pub use act::Act;
 pub use ladder::{LadderSpec, LevelSpec};
@@ -56,23 +59,27 @@ pub enum ModelSpec {
 }
 
 impl ModelSpec {
+    /// What a run asks of the model's family.
+    pub(super) fn family(&self) -> &dyn Family {
+        match self {
+            Self::Vae(spec) => spec,
+            Self::Ladder(spec) => spec,
+            Self::Quantized(spec) => spec,
+            Self::M1(spec) => spec,
+            Self::M2(spec) => spec,
+            Self::M1M2(spec) => spec,
+            Self::Text(spec) => spec,
+            Self::Sketch(spec) => spec,
+            Self::Multimodal(spec) => spec,
+        }
+    }
+
     /// The model for the training set `train`.
     ///
     /// # Errors
     /// Where it does not fit the data.
     pub fn build(&self, train: &Dataset, binarize: Binarize) -> Result<Box<dyn Model>> {
-        let model: Box<dyn Model> = match self {
-            Self::Vae(spec) => Box::new(spec.build(train)?),
-            Self::Ladder(spec) => Box::new(spec.build(train)?),
-            Self::Quantized(spec) => Box::new(spec.build(train)?),
-            Self::M1(spec) => Box::new(spec.build(train)?),
-            Self::M2(spec) => Box::new(spec.build(&train.example("x")?, train.classes)?),
-            Self::M1M2(spec) => Box::new(spec.build(train)?),
-            Self::Text(spec) => Box::new(spec.build(train)?),
-            Self::Sketch(spec) => Box::new(spec.build(train)?),
-            Self::Multimodal(spec) => Box::new(spec.build(train)?),
-        };
-        Ok(binarized(model, binarize))
+        Ok(binarized(self.family().model(train)?, binarize))
     }
 
     /// A plain classifier of the same size: the way from x to the classes in this model.
@@ -80,13 +87,7 @@ impl ModelSpec {
     /// # Errors
     /// Where there is no such way, or it does not fit the data.
     pub fn classifier(&self, train: &Dataset, binarize: Binarize) -> Result<Box<dyn Model>> {
-        let classifier = match self {
-            Self::M1(spec) => spec.plain(train)?,
-            Self::M2(spec) => spec.plain(&train.example("x")?, train.classes)?,
-            Self::M1M2(spec) => spec.plain(train)?,
-            _ => return Err(Error::Config("this model tells no classes apart; take another figure".into())),
-        };
-        Ok(binarized(Box::new(classifier), binarize))
+        Ok(binarized(Box::new(self.family().classifier(train)?), binarize))
     }
 }
 
@@ -94,36 +95,5 @@ fn binarized(model: Box<dyn Model>, binarize: Binarize) -> Box<dyn Model> {
     match binarize {
         Binarize::Dynamic => Box::new(Binarized { inner: model }),
         _ => model,
-    }
-}
-
-impl ModelSpec {
-    /// The likelihood of `x`, where the model has one of those that single numbers can have.
-    pub fn likelihood(&self) -> Option<LikelihoodSpec> {
-        match self {
-            Self::Vae(spec) => Some(spec.likelihood),
-            Self::Ladder(spec) => Some(spec.likelihood),
-            Self::Quantized(spec) => Some(spec.likelihood),
-            Self::M2(spec) => Some(spec.likelihood),
-            Self::M1(M1Spec { below, .. }) | Self::M1M2(M1M2Spec { below, .. }) => Some(below.likelihood),
-            Self::Text(_) | Self::Sketch(_) | Self::Multimodal(_) => None,
-        }
-    }
-
-    /// Whether the model is built for the classes of its data.
-    pub fn conditional(&self) -> bool {
-        match self {
-            Self::Vae(spec) => spec.conditional,
-            Self::M1(_) | Self::M2(_) | Self::M1M2(_) => true,
-            _ => false,
-        }
-    }
-
-    /// What the model does to its inputs in training.
-    pub fn corruption(&self) -> Option<Corruption> {
-        match self {
-            Self::Vae(spec) => spec.corruption.map(Into::into),
-            _ => None,
-        }
     }
 }

@@ -1,11 +1,12 @@
 //! A model of several modalities by name.
 
+use super::family::Family;
 use super::nets::Net;
 use super::parts::LikelihoodSpec;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::tensor::Shape;
-use crate::vae::{Alignment, DiagonalGaussian, Joint, Modality, Multimodal};
+use crate::vae::{Alignment, DiagonalGaussian, Joint, Modality, Model, Multimodal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -111,6 +112,12 @@ impl MultimodalSpec {
                 AlignmentSpec::Contrast { weight } => Alignment::Contrast(weight),
             },
         })
+    }
+}
+
+impl Family for MultimodalSpec {
+    fn model(&self, train: &Dataset) -> Result<Box<dyn Model>> {
+        Ok(Box::new(self.build(train)?))
     }
 }
 

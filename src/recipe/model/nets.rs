@@ -4,8 +4,8 @@ use super::act::{Act, start};
 use super::series;
 use crate::error::{Error, Result};
 use crate::nn::{
-    Activation, BatchNorm, Conv, ConvTranspose, Flatten, GroupNorm, ImageAttention, Linear, Residual, Sequential,
-    Start, Unflatten, Upsample,
+    Activation, BatchNorm, Conv, ConvTranspose, Flatten, GroupNorm, Gru, ImageAttention, LastState, Linear, Lstm,
+    MeanStep, Residual, Sequential, Start, Transformer, Unflatten, Upsample,
 };
 use crate::tensor::Shape;
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,23 @@ pub enum Net {
         /// Whether others read and write from the end, too.
         #[serde(default)]
         bidirectional: bool,
+    },
+    /// Of series: long short-term memory.
+    Lstm {
+        /// Numbers of the state.
+        hidden: usize,
+        /// Whether others read and write from the end, too.
+        #[serde(default)]
+        bidirectional: bool,
+    },
+    /// Of series: transformer blocks in which every step sees all others, with a learned vector for each position.
+    Transformer {
+        /// Numbers of a step inside.
+        width: usize,
+        /// Blocks.
+        layers: usize,
+        /// Heads of each, which divide the width.
+        heads: usize,
     },
 }
 
@@ -157,7 +174,16 @@ impl Net {
             Self::Conv1d { channels, activation, dense } => {
                 net = series::conv_encoder(shape, channels, *activation, *dense)?;
             }
-            Self::Gru { hidden, bidirectional } => net = series::gru_encoder(shape, *hidden, *bidirectional)?,
+            &Self::Gru { hidden, bidirectional } => {
+                net = series::encoder(shape, net.then("gru", LastState(Gru { hidden, bidirectional })))?;
+            }
+            &Self::Lstm { hidden, bidirectional } => {
+                net = series::encoder(shape, net.then("lstm", LastState(Lstm { hidden, bidirectional })))?;
+            }
+            &Self::Transformer { width, layers, heads } => {
+                let blocks = Transformer { width, layers, heads };
+                net = series::encoder(shape, net.then("transformer", blocks).then("mean", MeanStep))?;
+            }
         }
         Ok(net)
     }
@@ -218,8 +244,15 @@ impl Net {
                 let out = dims[dims.len() - 1];
                 net = series::conv_decoder(shape, channels, *activation, *dense, out)?;
             }
-            Self::Gru { hidden, bidirectional } => {
-                net = series::gru_decoder(shape, *hidden, *bidirectional, dims[dims.len() - 1])?;
+            &Self::Gru { hidden, bidirectional } => {
+                net = series::decoder(shape, "gru", Gru { hidden, bidirectional }, dims[dims.len() - 1])?;
+            }
+            &Self::Lstm { hidden, bidirectional } => {
+                net = series::decoder(shape, "lstm", Lstm { hidden, bidirectional }, dims[dims.len() - 1])?;
+            }
+            &Self::Transformer { width, layers, heads } => {
+                let blocks = Transformer { width, layers, heads };
+                net = series::decoder(shape, "transformer", blocks, dims[dims.len() - 1])?;
             }
         }
         Ok(net)

@@ -7,8 +7,8 @@ use crate::tensor::Shape;
 use crate::vae::objective::{Adversarial, BetaTc, CodeDiscriminator, Dip, Factor, InfoVae, Iwae, Kernel, VaeGan};
 use crate::vae::{
     BernoulliLogits, ClassPrior, Corruption, Delta, DiagonalGaussian, DiscretizedLogisticPixels, Elbo, FlowPrior,
-    Flowed, GaussianPixels, GaussianReals, LaplacePixels, Likelihood, MixturePrior, NegativeBinomialCounts, Objective,
-    PoissonCounts, Posterior, Prior, Spread, StandardNormal, VampPrior,
+    Flowed, GaussianPixels, GaussianReals, LaplacePixels, LaplaceReals, Likelihood, MixturePrior,
+    NegativeBinomialCounts, Objective, PoissonCounts, Posterior, Prior, Spread, StandardNormal, VampPrior,
 };
 use serde::{Deserialize, Serialize};
 
@@ -204,6 +204,11 @@ pub enum LikelihoodSpec {
         /// b.
         scale: SpreadSpec,
     },
+    /// Laplace numbers.
+    Laplace {
+        /// b.
+        scale: SpreadSpec,
+    },
     /// Bytes by mixtures of discretized logistics.
     Logistic {
         /// Logistics in a mixture.
@@ -225,6 +230,7 @@ impl LikelihoodSpec {
             Self::GaussianPixels { sigma } => Box::new(GaussianPixels { sigma: sigma.into() }),
             Self::Gaussian { sigma } => Box::new(GaussianReals { sigma: sigma.into() }),
             Self::LaplacePixels { scale } => Box::new(LaplacePixels { scale: scale.into() }),
+            Self::Laplace { scale } => Box::new(LaplaceReals { scale: scale.into() }),
             Self::Logistic { components } => Box::new(DiscretizedLogisticPixels { components, bins: 256 }),
             Self::Poisson => Box::new(PoissonCounts),
             Self::NegativeBinomial { dispersion_of_each } => Box::new(NegativeBinomialCounts { dispersion_of_each }),

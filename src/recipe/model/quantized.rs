@@ -1,12 +1,13 @@
 //! Vector-quantized models by name.
 
 use super::act::{Act, start};
+use super::family::Family;
 use super::nets::halved;
 use super::parts::LikelihoodSpec;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::nn::{Activation, Conv, ConvTranspose, Residual, Sequential};
-use crate::vae::{CodePrior, Codebook, VectorQuantized};
+use crate::vae::{CodePrior, Codebook, Model, VectorQuantized};
 use serde::{Deserialize, Serialize};
 
 /// The parts of a [`VectorQuantized`] by name: convolutions that halve the image, residual blocks, and their mirror.
@@ -116,5 +117,14 @@ impl QuantizedSpec {
                 net.then(format!("block{i}"), Residual::new(inner.then("act2", act).then("conv2", Conv::new(top, 1))));
         }
         net
+    }
+}
+
+impl Family for QuantizedSpec {
+    fn model(&self, train: &Dataset) -> Result<Box<dyn Model>> {
+        Ok(Box::new(self.build(train)?))
+    }
+    fn likelihood(&self) -> Option<LikelihoodSpec> {
+        Some(self.likelihood)
     }
 }

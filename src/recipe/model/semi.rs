@@ -1,5 +1,6 @@
 //! Semi-supervised models by name.
 
+use super::family::Family;
 use super::nets::Net;
 use super::parts::{LikelihoodSpec, ObjectiveSpec, PosteriorSpec, PriorSpec};
 use super::vae::VaeSpec;
@@ -7,7 +8,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::nn::{Linear, Sequential};
 use crate::tensor::Shape;
-use crate::vae::{Above, Behind, Classifier, M2, Stacked, Vae};
+use crate::vae::{Above, Behind, Classifier, M2, Model, Stacked, Vae};
 use serde::{Deserialize, Serialize};
 
 /// A model of all examples and a classifier of its codes.
@@ -77,17 +78,14 @@ fn through(below: &VaeSpec, net: &Net, train: &Dataset) -> Result<Classifier> {
 }
 
 impl M1Spec {
-    pub(super) fn build(&self, train: &Dataset) -> Result<Stacked> {
+    fn build(&self, train: &Dataset) -> Result<Stacked> {
         let net = self.classifier.encoder(&[self.below.latent].into())?;
         Ok(Stacked { below: self.below.build(train)?, above: Above::Classifier(classifier(net, train.classes)?) })
-    }
-    pub(super) fn plain(&self, train: &Dataset) -> Result<Classifier> {
-        through(&self.below, &self.classifier, train)
     }
 }
 
 impl M2Spec {
-    pub(super) fn build(&self, shape: &Shape, classes: usize) -> Result<M2> {
+    fn build(&self, shape: &Shape, classes: usize) -> Result<M2> {
         let likelihood = self.likelihood.build();
         let decoder = self.decoder.as_ref().unwrap_or(&self.encoder).decoder(shape, likelihood.width())?;
         let posterior = self.posterior.build(self.latent);
@@ -107,17 +105,59 @@ impl M2Spec {
         };
         M2::new(vae, self.plain(shape, classes)?, self.alpha)
     }
-    pub(super) fn plain(&self, shape: &Shape, classes: usize) -> Result<Classifier> {
+    fn plain(&self, shape: &Shape, classes: usize) -> Result<Classifier> {
         classifier(self.classifier.encoder(shape)?, classes)
     }
 }
 
 impl M1M2Spec {
-    pub(super) fn build(&self, train: &Dataset) -> Result<Stacked> {
+    fn build(&self, train: &Dataset) -> Result<Stacked> {
         let above = self.above.build(&[self.below.latent].into(), train.classes)?;
         Ok(Stacked { below: self.below.build(train)?, above: Above::M2(above) })
     }
-    pub(super) fn plain(&self, train: &Dataset) -> Result<Classifier> {
+}
+
+impl Family for M1Spec {
+    fn model(&self, train: &Dataset) -> Result<Box<dyn Model>> {
+        Ok(Box::new(self.build(train)?))
+    }
+    fn classifier(&self, train: &Dataset) -> Result<Classifier> {
+        through(&self.below, &self.classifier, train)
+    }
+    fn likelihood(&self) -> Option<LikelihoodSpec> {
+        Some(self.below.likelihood)
+    }
+    fn conditional(&self) -> bool {
+        true
+    }
+}
+
+impl Family for M2Spec {
+    fn model(&self, train: &Dataset) -> Result<Box<dyn Model>> {
+        Ok(Box::new(self.build(&train.example("x")?, train.classes)?))
+    }
+    fn classifier(&self, train: &Dataset) -> Result<Classifier> {
+        self.plain(&train.example("x")?, train.classes)
+    }
+    fn likelihood(&self) -> Option<LikelihoodSpec> {
+        Some(self.likelihood)
+    }
+    fn conditional(&self) -> bool {
+        true
+    }
+}
+
+impl Family for M1M2Spec {
+    fn model(&self, train: &Dataset) -> Result<Box<dyn Model>> {
+        Ok(Box::new(self.build(train)?))
+    }
+    fn classifier(&self, train: &Dataset) -> Result<Classifier> {
         through(&self.below, &self.above.classifier, train)
+    }
+    fn likelihood(&self) -> Option<LikelihoodSpec> {
+        Some(self.below.likelihood)
+    }
+    fn conditional(&self) -> bool {
+        true
     }
 }

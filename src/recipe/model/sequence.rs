@@ -1,10 +1,11 @@
 //! Models of sequences by name.
 
+use super::family::Family;
 use super::parts::{PosteriorSpec, PriorSpec};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::tensor::DType;
-use crate::vae::{Elbo, Reader, SequenceVae, Strokes, Words, Writer};
+use crate::vae::{Elbo, Model, Reader, SequenceVae, Strokes, Words, Writer};
 use serde::{Deserialize, Serialize};
 
 /// An encoder of sequences.
@@ -173,5 +174,29 @@ impl SketchSpec {
             dropout: self.dropout,
             objective: Elbo { free_bits: self.free_bits, capacity: None },
         })
+    }
+}
+
+impl Family for TextSpec {
+    fn model(&self, train: &Dataset) -> Result<Box<dyn Model>> {
+        Ok(Box::new(self.build(train)?))
+    }
+    fn free_bits(&self) -> f32 {
+        self.free_bits
+    }
+    fn autoregressive(&self) -> bool {
+        true
+    }
+}
+
+impl Family for SketchSpec {
+    fn model(&self, train: &Dataset) -> Result<Box<dyn Model>> {
+        Ok(Box::new(self.build(train)?))
+    }
+    fn free_bits(&self) -> f32 {
+        self.free_bits
+    }
+    fn autoregressive(&self) -> bool {
+        true
     }
 }

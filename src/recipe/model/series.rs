@@ -2,9 +2,7 @@
 
 use super::act::{Act, start};
 use crate::error::{Error, Result};
-use crate::nn::{
-    Activation, Conv1d, ConvTranspose1d, Flatten, Gru, LastState, Linear, Repeat, Sequential, Start, Unflatten,
-};
+use crate::nn::{Activation, Conv1d, ConvTranspose1d, Flatten, Linear, Module, Repeat, Sequential, Start, Unflatten};
 use crate::tensor::Shape;
 
 /// Steps and channels of a series of `shape`.
@@ -58,15 +56,14 @@ pub(super) fn conv_decoder(
     Ok(net.then("out", ConvTranspose1d::new(out, 4).stride(2).pad(1).start(Start::Xavier)))
 }
 
-/// The last state of gated recurrent units.
-pub(super) fn gru_encoder(shape: &Shape, hidden: usize, bidirectional: bool) -> Result<Sequential> {
-    series(shape)?;
-    Ok(Sequential::new().then("gru", LastState(Gru { hidden, bidirectional })))
+/// A net for which the shape of an example is [T, C].
+pub(super) fn encoder(shape: &Shape, net: Sequential) -> Result<Sequential> {
+    series(shape).map(|_| net)
 }
 
-/// The code at every step, through gated recurrent units, to `out` numbers a step.
-pub(super) fn gru_decoder(shape: &Shape, hidden: usize, bidirectional: bool, out: usize) -> Result<Sequential> {
+/// The code at every step, through the layer `net`, to `out` numbers a step.
+pub(super) fn decoder(shape: &Shape, name: &str, net: impl Module + 'static, out: usize) -> Result<Sequential> {
     let [steps, _] = series(shape)?;
-    let net = Sequential::new().then("repeat", Repeat { steps }).then("gru", Gru { hidden, bidirectional });
+    let net = Sequential::new().then("repeat", Repeat { steps }).then(name, net);
     Ok(net.then("out", Linear::new(out).start(Start::Xavier)))
 }

@@ -1,10 +1,11 @@
 //! The parts of a VAE by name.
 
+use super::family::Family;
 use super::nets::Net;
 use super::parts::{CorruptionSpec, LikelihoodSpec, ObjectiveSpec, PosteriorSpec, PriorSpec};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::vae::Vae;
+use crate::vae::{Corruption, Model, Vae};
 use serde::{Deserialize, Serialize};
 
 /// The parts of a [`Vae`] by name.
@@ -57,5 +58,26 @@ impl VaeSpec {
             classes,
             corruption: self.corruption.map(Into::into),
         })
+    }
+}
+
+impl Family for VaeSpec {
+    fn model(&self, train: &Dataset) -> Result<Box<dyn Model>> {
+        Ok(Box::new(self.build(train)?))
+    }
+    fn likelihood(&self) -> Option<LikelihoodSpec> {
+        Some(self.likelihood)
+    }
+    fn conditional(&self) -> bool {
+        self.conditional
+    }
+    fn corruption(&self) -> Option<Corruption> {
+        self.corruption.map(Into::into)
+    }
+    fn free_bits(&self) -> f32 {
+        match self.objective {
+            ObjectiveSpec::Elbo { free_bits, .. } => free_bits,
+            _ => 0.0,
+        }
     }
 }

@@ -32,7 +32,7 @@ impl Codec {
             std::fs::read_to_string(&path).map_err(|e| Error::file(path, e))
         };
         let recipe = Recipe::parse(&read("recipe.toml")?, &[]).map_err(|e| Error::file(run.join("recipe.toml"), e))?;
-        if recipe.model.conditional() {
+        if recipe.model.family().conditional() {
             return Err(Error::Config("compression is of models without classes: take another run".into()));
         }
         let none =

@@ -2,23 +2,20 @@
 
 use super::compress::{psnr_at, smaller_images};
 use super::crossmodal::{GALLERY, retrieval};
+use super::independent::log_prob;
 use super::scores::factors;
-use super::strokes::independent_strokes;
-use super::words::unigrams;
 use crate::data::{Dataset, Examples as _};
 use crate::error::{Error, Result};
 use crate::eval::{auroc, mig, propagated_classes};
 use crate::graph::Graph;
 use crate::nn::Mode;
-use crate::ops::pointwise::special::lgamma;
 use crate::recipe::data::Splits;
 use crate::recipe::data::labels::labelled;
-use crate::recipe::{LikelihoodSpec, ModelSpec, Recipe, SpreadSpec};
+use crate::recipe::{ModelSpec, Recipe};
 use crate::tensor::ArrayData;
 use crate::train::{Evaluator, Trainer};
 use crate::vae::{Batch, Corruption, Model};
 use serde::{Deserialize, Serialize};
-use std::f64::consts::PI;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,11 +187,7 @@ impl FigureSpec {
         let model = &recipe.model;
         Ok(match self.metric {
             Metric::Elbo | Metric::Nll => {
-                let (log_p, against) = match (unigrams(parts)?, model) {
-                    (Some(log_p), _) => (log_p, "independent words"),
-                    (None, ModelSpec::Sketch(_)) => (independent_strokes(parts)?, "independent movements"),
-                    (None, _) => (independent(model.likelihood(), parts)?, "independent numbers"),
-                };
+                let (log_p, against) = log_prob(model.family().likelihood(), parts)?;
                 (if self.metric == Metric::Elbo { log_p } else { -log_p }, against)
             }
             Metric::Mse => {
@@ -230,7 +223,7 @@ impl FigureSpec {
 }
 
 fn corruption(spec: &ModelSpec) -> Result<Corruption> {
-    spec.corruption().ok_or_else(|| Error::Config("this figure needs a model with a corruption".into()))
+    spec.family().corruption().ok_or_else(|| Error::Config("this figure needs a model with a corruption".into()))
 }
 
 fn classification_error(model: &dyn Model, evaluator: &Evaluator, test: &Dataset) -> Result<f64> {
@@ -254,7 +247,7 @@ fn propagated_error(evaluator: &mut Evaluator, parts: &Splits) -> Result<f64> {
 }
 
 /// `x` as floats, bytes in [0, 1].
-fn numbers(set: &Dataset) -> Result<Vec<f32>> {
+pub(super) fn numbers(set: &Dataset) -> Result<Vec<f32>> {
     Ok(match &set.column("x")?.data {
         ArrayData::F32(x) => x.clone(),
         ArrayData::U8(x) => x.iter().map(|&b| f32::from(b) / 255.0).collect(),
@@ -277,69 +270,4 @@ fn column_means(rows: &[f32], count: usize) -> Vec<f32> {
         means.iter_mut().zip(row).for_each(|(mean, &x)| *mean += f64::from(x) / count as f64);
     }
     means.into_iter().map(|mean| mean as f32).collect()
-}
-
-/// Mean ln p of the test examples under independent numbers of the family of `likelihood`, fitted to the training set.
-fn independent(likelihood: Option<LikelihoodSpec>, parts: &Splits) -> Result<f64> {
-    let none = || {
-        Error::Config("this model has no likelihood that independent numbers could have; take another figure".into())
-    };
-    let likelihood = likelihood.ok_or_else(none)?;
-    let (train, test) = (numbers(&parts.train)?, numbers(&parts.test)?);
-    let size = train.len() / parts.train.len().max(1);
-    let mut total = 0.0;
-    for k in 0..size {
-        let known = || train.iter().skip(k).step_by(size).map(|&x| f64::from(x));
-        let asked = || test.iter().skip(k).step_by(size).map(|&x| f64::from(x));
-        let n = parts.train.len() as f64;
-        let mean = known().sum::<f64>() / n;
-        let normal = |sigma: SpreadSpec| {
-            let variance = match sigma {
-                SpreadSpec::Fixed(sigma) => f64::from(sigma).powi(2),
-                SpreadSpec::Trained(_) => (known().map(|x| (x - mean).powi(2)).sum::<f64>() / n).max(1e-4),
-            };
-            asked().map(|x| -0.5 * ((x - mean).powi(2) / variance + (2.0 * PI * variance).ln())).sum::<f64>()
-        };
-        total += match likelihood {
-            LikelihoodSpec::Bernoulli => {
-                let p = (mean * n + 0.5) / (n + 1.0);
-                asked().map(|x| x * p.ln() + (1.0 - x) * (1.0 - p).ln()).sum::<f64>()
-            }
-            LikelihoodSpec::GaussianPixels { sigma } | LikelihoodSpec::Gaussian { sigma } => normal(sigma),
-            LikelihoodSpec::LaplacePixels { scale } => {
-                let b = match scale {
-                    SpreadSpec::Fixed(scale) => f64::from(scale),
-                    SpreadSpec::Trained(_) => (known().map(|x| (x - mean).abs()).sum::<f64>() / n).max(1e-3),
-                };
-                asked().map(|x| -(x - mean).abs() / b - (2.0 * b).ln()).sum::<f64>()
-            }
-            LikelihoodSpec::Logistic { .. } => {
-                let mut counts = [1.0f64; 256];
-                known().for_each(|x| counts[((x * 255.0).round() as usize).min(255)] += 1.0);
-                asked().map(|x| (counts[((x * 255.0).round() as usize).min(255)] / (n + 256.0)).ln()).sum::<f64>()
-            }
-            LikelihoodSpec::Poisson => asked().map(|x| poisson(x, mean.max(1e-6))).sum::<f64>(),
-            LikelihoodSpec::NegativeBinomial { .. } => {
-                // By moments; counts that are spread no wider than a Poisson's have that.
-                let variance = known().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
-                let r = mean.powi(2) / (variance - mean);
-                match variance > mean && mean > 0.0 && r.is_finite() {
-                    true => asked().map(|x| negative_binomial(x, mean, r)).sum::<f64>(),
-                    false => asked().map(|x| poisson(x, mean.max(1e-6))).sum::<f64>(),
-                }
-            }
-        };
-    }
-    Ok(total / parts.test.len().max(1) as f64)
-}
-
-/// ln of the probability of a count of mean `rate`.
-fn poisson(x: f64, rate: f64) -> f64 {
-    x * rate.ln() - rate - lgamma(x + 1.0)
-}
-
-/// The same with variance m + m²/r.
-fn negative_binomial(x: f64, mean: f64, r: f64) -> f64 {
-    let shares = r * (r / (r + mean)).ln() + x * (mean / (r + mean)).ln();
-    lgamma(x + r) - lgamma(r) - lgamma(x + 1.0) + shares
 }

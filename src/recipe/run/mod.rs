@@ -6,6 +6,7 @@
 mod compress;
 mod crossmodal;
 mod figure;
+mod independent;
 mod pictures;
 mod samplers;
 mod scores;

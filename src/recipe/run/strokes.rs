@@ -2,7 +2,7 @@
 
 use super::samplers::{mixture_codes, possible};
 use crate::data::{Dataset, rasterize_sketch};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::recipe::data::{Splits, repeated};
 use crate::report::ImageGrid;
 use crate::tensor::{Array, ArrayData};
@@ -38,13 +38,9 @@ fn written(row: &[f32]) -> impl Iterator<Item = &[f32]> {
 }
 
 /// Mean ln p of the test sketches when every movement is drawn by itself from one Gaussian, and every state of the pen as
-/// often as it is in the training set. What follows a sketch's end is known.
-///
-/// # Errors
-/// Examples that are no sketches.
-pub(super) fn independent_strokes(parts: &Splits) -> Result<f64> {
-    let none = || Error::Config("movements of their own are for sketches; take another figure".into());
-    let ((train, steps), (test, _)) = sketches(&parts.train).zip(sketches(&parts.test)).ok_or_else(none)?;
+/// often as it is in the training set. What follows a sketch's end is known. `None` where the examples are no sketches.
+pub(super) fn independent_strokes(parts: &Splits) -> Option<f64> {
+    let ((train, steps), (test, _)) = sketches(&parts.train).zip(sketches(&parts.test))?;
     let all = || train.chunks_exact(steps * STEP).flat_map(written);
     let moves = || all().filter(|step| step[4] == 0.0).map(|step| [f64::from(step[0]), f64::from(step[1])]);
     let n = moves().count().max(1) as f64;
@@ -63,7 +59,7 @@ pub(super) fn independent_strokes(parts: &Splits) -> Result<f64> {
         if step[4] == 1.0 { pen } else { pen + moved }
     };
     let sum = test.chunks_exact(steps * STEP).flat_map(written).map(log_p).sum::<f64>();
-    Ok(sum / parts.test.len().max(1) as f64)
+    Some(sum / parts.test.len().max(1) as f64)
 }
 
 /// Dark lines on white, in [0, 1].

@@ -5,7 +5,7 @@ use super::scores::{Scores, scores};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::eval::{Pressure, Values, bits_per_dimension, latent_usage, variance_of_means};
-use crate::recipe::{LikelihoodSpec, ModelSpec, ObjectiveSpec, Recipe, ScheduleSpec, SpreadSpec};
+use crate::recipe::{LikelihoodSpec, Recipe, ScheduleSpec, SpreadSpec};
 use crate::tensor::DType;
 use crate::train::{Figures, Schedule};
 use serde::Serialize;
@@ -78,7 +78,7 @@ impl Summary {
             reconstruction: bound.reconstruction,
             kl: bound.kl,
             kl_parts: bound.kl_dims.clone(),
-            bits_per_dimension: bits(recipe.model.likelihood(), test, bound.elbo),
+            bits_per_dimension: bits(recipe.model.family().likelihood(), test, bound.elbo),
             active_units: usage.as_ref().map_or(varying, |usage| usage.active.len()),
             disentanglement: scores(test, codes, latent),
             warning: usage.and_then(|usage| usage.warning),
@@ -124,21 +124,12 @@ fn bits(likelihood: Option<LikelihoodSpec>, test: &Dataset, elbo: f64) -> Option
 
 /// What a recipe does about its codes being used.
 fn pressure(recipe: &Recipe, steps: u64) -> Pressure {
-    let (train, model) = (&recipe.train, &recipe.model);
+    let (train, model) = (&recipe.train, recipe.model.family());
     Pressure {
         beta: Schedule::from(train.beta).at(steps.saturating_sub(1)).into(),
         annealed: !matches!(train.beta, ScheduleSpec::Constant { .. }),
-        free_bits: match model {
-            ModelSpec::Vae(spec) => match spec.objective {
-                ObjectiveSpec::Elbo { free_bits, .. } => free_bits.into(),
-                _ => 0.0,
-            },
-            ModelSpec::Ladder(spec) => spec.free_bits.into(),
-            ModelSpec::Text(spec) => spec.free_bits.into(),
-            ModelSpec::Sketch(spec) => spec.free_bits.into(),
-            _ => 0.0,
-        },
-        autoregressive: matches!(model, ModelSpec::Text(_) | ModelSpec::Sketch(_)),
+        free_bits: model.free_bits().into(),
+        autoregressive: model.autoregressive(),
         fixed_sigma: match model.likelihood() {
             Some(
                 LikelihoodSpec::GaussianPixels { sigma: SpreadSpec::Fixed(sigma) }

@@ -11,7 +11,7 @@ use std::fmt::Debug;
 
 pub use counts::{NegativeBinomialCounts, PoissonCounts};
 pub use logistic::DiscretizedLogisticPixels;
-pub use pixels::{BernoulliLogits, GaussianPixels, GaussianReals, LaplacePixels, Spread};
+pub use pixels::{BernoulliLogits, GaussianPixels, GaussianReals, LaplacePixels, LaplaceReals, Spread};
 
 /// How the decoder's output is a distribution of x.
 pub trait Likelihood: Debug + Send + Sync {

@@ -115,18 +115,44 @@ pub struct LaplacePixels {
     pub scale: Spread,
 }
 
+/// Independent Laplace numbers around the decoder's output as it is: heavier tails than [`GaussianReals`], so that few far
+/// values pull less.
+#[derive(Clone, Copy, Debug)]
+pub struct LaplaceReals {
+    /// b; where it is trained, ln b is, within [−7, 3].
+    pub scale: Spread,
+}
+
+/// What the decoder yields for the median, and ln b.
+fn laplace(g: &mut Graph, scale: Spread, decoded: Value) -> Result<(Value, Value)> {
+    let (raw, log) = scale.split(g, decoded, ["scale", "logscale"])?;
+    let logscale = if scale.trained() { g.clamp(log, -7.0, 3.0)? } else { log };
+    Ok((raw, logscale))
+}
+
 impl Likelihood for LaplacePixels {
     fn width(&self) -> usize {
         self.scale.width()
     }
     fn log_prob(&self, g: &mut Graph, decoded: Value, x: Value) -> Result<Value> {
-        let (raw, log) = self.scale.split(g, decoded, ["scale", "logscale"])?;
-        let mu = g.sigmoid(raw)?;
-        let logscale = if self.scale.trained() { g.clamp(log, -7.0, 3.0)? } else { log };
-        Laplace { mu, logscale }.log_prob(g, x)
+        let (raw, logscale) = laplace(g, self.scale, decoded)?;
+        Laplace { mu: g.sigmoid(raw)?, logscale }.log_prob(g, x)
     }
     fn mean(&self, g: &mut Graph, decoded: Value) -> Result<Value> {
         let raw = parts(g, decoded, self.width())?[0];
         g.sigmoid(raw)
+    }
+}
+
+impl Likelihood for LaplaceReals {
+    fn width(&self) -> usize {
+        self.scale.width()
+    }
+    fn log_prob(&self, g: &mut Graph, decoded: Value, x: Value) -> Result<Value> {
+        let (mu, logscale) = laplace(g, self.scale, decoded)?;
+        Laplace { mu, logscale }.log_prob(g, x)
+    }
+    fn mean(&self, g: &mut Graph, decoded: Value) -> Result<Value> {
+        Ok(parts(g, decoded, self.width())?[0])
     }
 }
