@@ -271,7 +271,7 @@ fn transformers_see_what_they_may() -> Result<()> {
     let mut g = Graph::new();
     let x = g.input("x", TensorType::f32([B, T, D]))?;
     let n = g.input("lengths", TensorType::u32([B]))?;
-    let placed = g.scoped("places", |g| Positions { most: 9 }.forward(g, x, Mode::Eval))?;
+    let placed = g.scoped("places", |g| Positions { most: 9, deviation: 0.02 }.forward(g, x, Mode::Eval))?;
     let causal = g.scoped("causal", |g| TransformerBlock::new(2).causal().forward(g, placed, Mode::Eval))?;
     let padded = g.scoped("padded", |g| TransformerBlock::new(4).forward_masked(g, placed, Some(n), Mode::Eval))?;
     assert_eq!(g.shape(g.find("causal.fc1.weight").unwrap()).dims(), [8, 32]);

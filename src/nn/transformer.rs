@@ -57,11 +57,13 @@ impl Module for TransformerBlock {
     }
 }
 
-/// Adds a learned vector for each position: x [B, T, D] → [B, T, D], T at most `most`. `weight` [most, D], normal with σ = 0.02.
+/// Adds a learned vector for each position: x [B, T, D] → [B, T, D], T at most `most`. `weight` [most, D].
 #[derive(Clone, Copy, Debug)]
 pub struct Positions {
     /// The most positions there are.
     pub most: usize,
+    /// Standard deviation of the numbers that they start with: about that of x, or places are found late.
+    pub deviation: f32,
 }
 
 impl Module for Positions {
@@ -72,7 +74,7 @@ impl Module for Positions {
         if steps > self.most {
             return Err(Error::shape("positions", format!("there are {} for {}: make more", self.most, g.ty(x))));
         }
-        let weight = g.param("weight", [self.most, width], Init::Normal(0.02))?;
+        let weight = g.param("weight", [self.most, width], Init::Normal(self.deviation))?;
         let weight = g.slice(weight, 0, 0..steps)?;
         g.add(x, weight)
     }
@@ -97,7 +99,7 @@ impl Module for Transformer {
             return Err(Error::shape("transformer", format!("takes [B, T, D], not {}", g.ty(x))));
         };
         let y = g.scoped("fc", |g| Linear::new(self.width).forward(g, x, mode))?;
-        let mut y = g.scoped("positions", |g| Positions { most }.forward(g, y, mode))?;
+        let mut y = g.scoped("positions", |g| Positions { most, deviation: 0.5 }.forward(g, y, mode))?;
         for i in 1..=self.layers {
             y = g.scoped(&format!("block{i}"), |g| TransformerBlock::new(self.heads).forward(g, y, mode))?;
         }

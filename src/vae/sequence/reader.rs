@@ -71,7 +71,7 @@ pub(super) fn blocks(
 
 /// `x` [B, T, D] with a learned vector for each of at most `most` positions added.
 pub(super) fn placed(g: &mut Graph, x: Value, most: usize, mode: Mode) -> Result<Value> {
-    g.scoped("positions", |g| Positions { most }.forward(g, x, mode))
+    g.scoped("positions", |g| Positions { most, deviation: 0.02 }.forward(g, x, mode))
 }
 
 /// The mean over the steps within each example's length: [B, T, D] → [B, D].
