@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wavae::eval::Compressed;
-use wavae::recipe::{BUILT_IN, Codec, Recipe, Run, Sampler, Scores, Summary};
+use wavae::recipe::{BUILT_IN, Codec, Drawn, Recipe, Run, Sampler, Scores, Summary};
 use wavae::train::Progress;
 use wavae::{Device, Error, Result};
 
@@ -87,6 +87,12 @@ enum Command {
         /// Another seed draws others
         #[arg(long, default_value_t = 0)]
         seed: u64,
+        /// Of text and sketches: below 1 the likelier, at 0 the most likely
+        #[arg(long, default_value_t = 1.0)]
+        temperature: f32,
+        /// The class by name or number, for models that are given one; all in turn without
+        #[arg(long)]
+        class: Option<String>,
         /// The folder for the samples; the run's own without
         #[arg(long)]
         out: Option<PathBuf>,
@@ -182,13 +188,13 @@ fn run(command: Command) -> Result<()> {
             let out = if of.data.is_some() { of.run.join("eval") } else { of.run.clone() };
             report(&of.open()?.evaluate(&of.run, &out)?, &out)
         }
-        Command::Sample { of, sampler, count, seed, out } => {
-            let sampler: Sampler = sampler.parse()?;
+        Command::Sample { of, sampler, count, seed, temperature, class, out } => {
+            let how = Drawn { sampler: sampler.parse()?, count: count as usize, seed, temperature, class };
             let mut trained = of.open()?;
-            if sampler == Sampler::Maf {
+            if how.sampler == Sampler::Maf {
                 say!("fitting flows to the codes of the training set");
             }
-            for file in trained.sample(&of.run, sampler, count as usize, seed, out.as_deref().unwrap_or(&of.run))? {
+            for file in trained.sample(&of.run, &how, out.as_deref().unwrap_or(&of.run))? {
                 say!("written: {}", file.display());
             }
             Ok(())
@@ -251,10 +257,7 @@ fn train(recipe: Recipe, data: Option<&Path>, out: &Path, tune: bool, device: &s
 fn compress(run: &Path, images: &[PathBuf], out: &Path, step: f64, device: &str) -> Result<()> {
     let mut codec = Codec::open(run, &open(device)?)?;
     let set = match images {
-        [] => {
-            let (recipe, folder) = Recipe::of_run(run)?;
-            recipe.data.open(folder.as_deref())?.test
-        }
+        [] => codec.held_out()?,
         files => codec.read(files)?,
     };
     let file = codec.compress(&set, step)?;
@@ -268,9 +271,7 @@ fn compress(run: &Path, images: &[PathBuf], out: &Path, step: f64, device: &str)
 impl Trained {
     /// The run on the data that it was trained on, or on others.
     fn open(&self) -> Result<Run> {
-        let (recipe, folder) = Recipe::of_run(&self.run)?;
-        let device = open(&self.device)?;
-        let run = Run::new(recipe, self.data.as_deref().or(folder.as_deref()), &device)?;
+        let run = Run::open(&self.run, self.data.as_deref(), &open(&self.device)?)?;
         say!("data: {}", run.origin());
         Ok(run)
     }

@@ -22,6 +22,7 @@ fn changes(text: &str) -> Vec<(&'static str, &'static str)> {
         ("data.test", "6"),
         ("train.batch", "8"),
         ("train.steps", "10"),
+        ("train.validate_every", "10"),
         ("train.stages", "0"),
         ("figure.samples", "20"),
     ];

@@ -33,6 +33,9 @@ pub struct Dataset {
     pub factor_sizes: Vec<usize>,
     /// What token `i` of a text stands for; empty for other data.
     pub vocabulary: Vec<String>,
+    /// Mean and standard deviation of each channel (the last axis) of `x` as the files have it, where it was normalised; else
+    /// empty.
+    pub scale: Vec<[f64; 2]>,
     /// How often a pass of training visits each example, length `N`; empty for once.
     pub visits: Vec<u32>,
 }
@@ -196,6 +199,7 @@ impl Dataset {
             factors: self.factors.clone(),
             factor_sizes: self.factor_sizes.clone(),
             vocabulary: self.vocabulary.clone(),
+            scale: self.scale.clone(),
             visits: indices.iter().filter_map(|&i| self.visits.get(i).copied()).collect(),
         }
     }

@@ -10,6 +10,7 @@ pub mod examples;
 mod formats;
 pub mod images;
 mod open;
+mod reading;
 mod synthetic;
 
 pub use batches::{Batch, BatchLoader, BatchOptions};
@@ -28,6 +29,7 @@ pub use formats::wav::{load_wav, read_wav};
 pub use formats::{celeba, idx, jpeg};
 pub use images::{ImageSet, Split};
 pub use open::{FORMATS, Options, SETS, open};
+pub use reading::Reading;
 pub use synthetic::digits::synthetic_digits;
 pub use synthetic::faces::{CELEBA_ATTRIBUTES, FaceFactors, synthetic_faces};
 pub use synthetic::house_numbers::house_numbers;

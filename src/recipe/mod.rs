@@ -17,17 +17,17 @@ mod train;
 
 use crate::error::{Error, Result, hint};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use toml::{Table, Value};
 
-pub use data::{Binarize, DataSpec, Splits};
+pub use data::{Binarize, DataSpec, Record, Splits};
 pub use model::{
     Act, AlignmentSpec, CodePriorSpec, CorruptionSpec, DeviationWord, FlowSpec, JointSpec, LadderSpec, LevelSpec,
     LikelihoodSpec, M1M2Spec, M1Spec, M2Spec, ModalitySpec, ModelSpec, MultimodalSpec, Net, NormSpec, ObjectiveSpec,
     PosteriorSpec, PriorSpec, QuantizedSpec, ReaderSpec, SketchSpec, SpreadSpec, SpreadWord, TextSpec, VaeSpec,
     WriterSpec,
 };
-pub use run::{Codec, Figure, FigureSpec, Metric, Run, Sampler, Scores, Summary};
+pub use run::{Codec, Drawn, Figure, FigureSpec, Metric, Run, Sampler, Scores, Summary};
 pub use train::{GroupSpec, PrecisionWord, RecomputeWord, ScheduleSpec, TrainSpec};
 
 /// Name and text of every recipe that is built in, by name.
@@ -85,18 +85,14 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// The recipe of the folder `run` that [`Run::train`] wrote, and where the data were if they were files.
+    /// The recipe of the folder `run` that [`Run::train`] wrote.
     ///
     /// # Errors
-    /// Files that are missing or broken.
-    pub fn of_run(run: &Path) -> Result<(Self, Option<PathBuf>)> {
+    /// A file that is missing or broken.
+    pub fn of_run(run: &Path) -> Result<Self> {
         let file = run.join("recipe.toml");
         let text = std::fs::read_to_string(&file).map_err(|e| Error::file(&file, e))?;
-        let recipe = Self::parse(&text, &[]).map_err(|e| Error::file(&file, e))?;
-        let summary = std::fs::read_to_string(run.join("summary.json")).ok();
-        let summary = summary.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
-        let folder = summary.and_then(|summary| Some(PathBuf::from(summary.get("folder")?.as_str()?)));
-        Ok((recipe, folder))
+        Self::parse(&text, &[]).map_err(|e| Error::file(&file, e))
     }
 
     /// The whole recipe, defaults included, as TOML.

@@ -282,7 +282,24 @@ impl Trainer {
     }
 
     /// Trains to the last step, with validations on `valid`, records to `metrics` and progress to the user.
+    ///
+    /// # Errors
+    /// Device errors, those of the data, and [`Error::NonFinite`].
     pub fn run(&mut self, valid: Option<&dyn Examples>, metrics: &mut Metrics, progress: &mut Progress) -> Result<()> {
+        self.run_keeping(valid, metrics, progress, &|_| Ok(()))
+    }
+
+    /// [`Trainer::run`] that hands the weights to `keep` after each validation.
+    ///
+    /// # Errors
+    /// As there; those of `keep`.
+    pub fn run_keeping(
+        &mut self,
+        valid: Option<&dyn Examples>,
+        metrics: &mut Metrics,
+        progress: &mut Progress,
+        keep: &dyn Fn(&Store) -> Result<()>,
+    ) -> Result<()> {
         self.start = Instant::now();
         while self.step < self.config.steps {
             let every = self.config.validate_every;
@@ -319,6 +336,7 @@ impl Trainer {
                     self.step
                 ));
                 metrics.push(record)?;
+                keep(&self.store)?;
             }
         }
         progress.finish();

@@ -10,9 +10,13 @@ use std::path::Path;
 /// Headers of columns that tell when, not what; they are left out.
 const TIMES: [&str; 5] = ["date", "time", "datetime", "timestamp", "index"];
 
+/// What a missing number is written as.
+const MISSING: [&str; 7] = ["", "na", "n/a", "null", "none", "-", "?"];
+
 /// Loads a file of comma-, semicolon-, tab- or space-separated numbers, or all `.csv` files of a folder as series of their
 /// own with the same channels: `x` `F32` [N, `steps`, channels], windows that start every `stride` rows. A header (a first row
-/// that is not all numbers) is optional; columns called date, time, datetime, timestamp or index are left out. The first
+/// with a word) is optional; columns called date, time, datetime, timestamp or index are left out, and one called
+/// anomaly says which rows are strange: it becomes `anomaly`, 1 for a window with such a row (a number other than 0). The first
 /// eight tenths of each series' rows are [`Split::Train`], then one tenth each [`Split::Valid`] and [`Split::Test`]; a window
 /// that would lie in two is left out. Channels are shifted and scaled to mean 0 and variance 1 over the training windows;
 /// `count` keeps so many windows, evenly spread.
@@ -25,9 +29,9 @@ pub fn load_csv(path: impl AsRef<Path>, steps: usize, stride: usize, count: Opti
     if steps == 0 || stride == 0 {
         return Err(Error::Config(format!("windows of {steps} steps every {stride} rows: both are at least 1")));
     }
-    let (mut x, mut split, mut channels) = (vec![], vec![], None);
+    let (mut x, mut split, mut channels, mut strange) = (vec![], vec![], None, vec![]);
     for file in files(path, &["csv"])? {
-        let (values, width) = table(&file)?;
+        let Table { values, width, flags } = table(&file)?;
         if *channels.get_or_insert(width) != width {
             let message = format!("has {width} channels, the files before it {}", channels.unwrap_or(0));
             return Err(Error::file(file, message));
@@ -44,21 +48,37 @@ pub fn load_csv(path: impl AsRef<Path>, steps: usize, stride: usize, count: Opti
         {
             for from in (start..(end + 1).saturating_sub(steps)).step_by(stride) {
                 x.extend_from_slice(&values[from * width..(from + steps) * width]);
+                strange.extend(flags.as_ref().map(|flags| u32::from(flags[from..from + steps].contains(&true))));
                 split.push(part);
             }
         }
     }
     let channels = channels.unwrap_or(1);
     let each = steps * channels;
-    normalize(&mut x, channels, |k| split[k / each] == Split::Train);
+    let scale = normalize(&mut x, channels, |k| split[k / each] == Split::Train);
     let mut set = Dataset::new("x", Array::f32([split.len(), steps, channels], x)?)?;
+    if strange.len() == split.len() {
+        set = set.with("anomaly", Array::u32([split.len()], strange)?)?;
+    } else if !strange.is_empty() {
+        return Err(Error::file(path, "some files have a column called anomaly and others have none"));
+    }
+    set.scale = scale;
     set.split = split;
     let kept = spread(set.len(), count);
     Ok(if kept.len() < set.len() { set.subset(&kept) } else { set })
 }
 
-/// The numbers of a file, row by row, and how many a row has.
-fn table(path: &Path) -> Result<(Vec<f32>, usize)> {
+/// A file's numbers.
+struct Table {
+    /// Row by row.
+    values: Vec<f32>,
+    /// How many a row has.
+    width: usize,
+    /// Which rows are strange, where a column says so.
+    flags: Option<Vec<bool>>,
+}
+
+fn table(path: &Path) -> Result<Table> {
     let text = read_text(path)?;
     let mut lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()).peekable();
     let fail = |message: String| Error::file(path, message);
@@ -73,25 +93,34 @@ fn table(path: &Path) -> Result<(Vec<f32>, usize)> {
     };
     let head = fields(first);
     let mut kept: Vec<usize> = (0..head.len()).collect();
-    if head.iter().any(|field| field.parse::<f64>().is_err()) {
-        kept.retain(|&k| !TIMES.contains(&head[k].to_lowercase().as_str()));
+    let mut flag = None;
+    // A missing number makes no header of a row.
+    let word = |field: &String| field.parse::<f64>().is_err() && !MISSING.contains(&field.to_lowercase().as_str());
+    if head.iter().any(word) {
+        let name = |k: usize| head[k].to_lowercase();
+        kept.retain(|&k| !TIMES.contains(&name(k).as_str()));
+        flag = kept.iter().position(|&k| name(k) == "anomaly").map(|at| kept.remove(at));
         lines.next();
     }
     if kept.is_empty() {
         return Err(fail("has no column of numbers".into()));
     }
-    let mut values = vec![];
+    let (mut values, mut flags) = (vec![], flag.map(|_| vec![]));
     for (line, number) in lines {
         let row = fields(line);
         if row.len() != head.len() {
             return Err(fail(format!("line {number} has {} fields, the first {}", row.len(), head.len())));
         }
+        let value = |k: usize| match row[k].parse::<f32>() {
+            Ok(value) if value.is_finite() => Ok(value),
+            _ => Err(fail(format!("line {number}, field {}: “{}” is no finite number", k + 1, row[k]))),
+        };
         for &k in &kept {
-            match row[k].parse::<f32>() {
-                Ok(value) if value.is_finite() => values.push(value),
-                _ => return Err(fail(format!("line {number}, field {}: “{}” is no finite number", k + 1, row[k]))),
-            }
+            values.push(value(k)?);
+        }
+        if let (Some(flags), Some(k)) = (&mut flags, flag) {
+            flags.push(value(k)? != 0.0);
         }
     }
-    Ok((values, kept.len()))
+    Ok(Table { values, width: kept.len(), flags })
 }

@@ -96,8 +96,10 @@ pub(super) fn hold_out(set: &mut Dataset, valid: Option<usize>) -> Result<()> {
 }
 
 /// Shifts and scales each channel (the last axis, `channels` long) of `values` to mean 0 and variance 1 over the elements
-/// that `train` says are to be learned from. A channel that never changes is only shifted.
-fn normalize(values: &mut [f32], channels: usize, train: impl Fn(usize) -> bool) {
+/// that `train` says are to be learned from, and yields their means and deviations. A channel that never changes is only
+/// shifted: its deviation is 1.
+fn normalize(values: &mut [f32], channels: usize, train: impl Fn(usize) -> bool) -> Vec<[f64; 2]> {
+    let mut scale = vec![];
     for c in 0..channels {
         let seen = || {
             values.iter().enumerate().skip(c).step_by(channels).filter(|(k, _)| train(*k)).map(|(_, v)| f64::from(*v))
@@ -105,7 +107,9 @@ fn normalize(values: &mut [f32], channels: usize, train: impl Fn(usize) -> bool)
         let n = seen().count().max(1) as f64;
         let mean = seen().sum::<f64>() / n;
         let deviation = (seen().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
-        let scale = if deviation > 1e-12 * mean.abs().max(1e-30) { 1.0 / deviation } else { 1.0 };
-        values.iter_mut().skip(c).step_by(channels).for_each(|v| *v = ((f64::from(*v) - mean) * scale) as f32);
+        let deviation = if deviation > 1e-12 * mean.abs().max(1e-30) { deviation } else { 1.0 };
+        values.iter_mut().skip(c).step_by(channels).for_each(|v| *v = ((f64::from(*v) - mean) / deviation) as f32);
+        scale.push([mean, deviation]);
     }
+    scale
 }

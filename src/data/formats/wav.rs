@@ -50,7 +50,8 @@ pub fn load_wav(path: impl AsRef<Path>, frames: Option<usize>, count: Option<usi
     }
     let n = sounds.len();
     let mut set = split(Dataset::new("length", Array::u32([n], lengths)?)?);
-    normalize(&mut x, 1, |k| set.split[k / (frames * mels)] == Split::Train);
+    let scale = normalize(&mut x, 1, |k| set.split[k / (frames * mels)] == Split::Train);
+    set.scale = vec![scale[0]; mels];
     let (names, labels) = classes(path, &files);
     if !names.is_empty() {
         set = set.with_labels(labels, names.len())?;

@@ -1,13 +1,16 @@
 //! The examples of a recipe.
 
 pub(super) mod labels;
+mod record;
 mod views;
 
-use crate::data::{Dataset, Options, Split, open};
+use crate::data::{Dataset, Options, Reading, Split, open};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use views::{bags, bits, halves};
+
+pub use record::Record;
 
 /// What becomes of the numbers of `x`, as probabilities of a 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +82,8 @@ pub struct Splits {
     pub valid: Dataset,
     /// To report on.
     pub test: Dataset,
+    /// How their files became numbers.
+    pub reading: Reading,
 }
 
 /// The first `count` examples, or as many as there are.
@@ -107,7 +112,33 @@ impl DataSpec {
     /// # Errors
     /// An unknown set, files that are missing or broken, too few examples.
     pub fn open(&self, folder: Option<&Path>) -> Result<Splits> {
-        let all = self.all(folder)?;
+        self.parts(folder, None)
+    }
+
+    /// The same examples again, by the numbers that `record` says they had.
+    ///
+    /// # Errors
+    /// As [`DataSpec::open`].
+    pub fn open_again(&self, record: &Record) -> Result<Splits> {
+        self.parts(record.folder.as_deref(), Some(record))
+    }
+
+    /// Other examples than those of `record`, from `folder`, by its numbers and in its shapes: all of them to report on, or
+    /// those that the set itself has for that.
+    ///
+    /// # Errors
+    /// As [`DataSpec::open`]; classes or channels that the record lacks.
+    pub fn open_other(&self, folder: &Path, record: &Record) -> Result<Splits> {
+        let (all, reading) = self.all(Some(folder), Some(record))?;
+        let own = if OWN_TEST.contains(&self.set.as_str()) { all.indices(Split::Test) } else { vec![] };
+        let test = if own.is_empty() { all } else { all.subset(&own) };
+        let test = if self.binarize == Binarize::Fixed { bits(test, self.seed)? } else { test };
+        let test = if self.labels > 0 { labels::none(test)? } else { test };
+        Ok(Splits { train: test.clone(), valid: first(&test, self.valid), test, reading })
+    }
+
+    fn parts(&self, folder: Option<&Path>, record: Option<&Record>) -> Result<Splits> {
+        let (all, reading) = self.all(folder, record)?;
         let mut train = all.indices(Split::Train);
         // What is drawn is in no order; files may be sorted by class.
         let some = |own: Vec<usize>, most: usize| match folder {
@@ -129,30 +160,43 @@ impl DataSpec {
             let part = all.subset(indices);
             if self.binarize == Binarize::Fixed { bits(part, self.seed) } else { Ok(part) }
         };
-        let parts = Splits { train: part(&train)?, valid: part(&valid)?, test: part(&test)? };
+        let parts = Splits { train: part(&train)?, valid: part(&valid)?, test: part(&test)?, reading };
         if self.labels == 0 {
             return Ok(parts);
         }
         let train = labels::some(parts.train, self.labels, self.labelled_share, self.seed)?;
-        Ok(Splits { train, valid: labels::none(parts.valid)?, test: labels::none(parts.test)? })
+        Ok(Splits { train, valid: labels::none(parts.valid)?, test: labels::none(parts.test)?, ..parts })
     }
 
-    fn all(&self, folder: Option<&Path>) -> Result<Dataset> {
+    /// All examples, and how their files became numbers; those of `record` where there is one.
+    fn all(&self, folder: Option<&Path>, record: Option<&Record>) -> Result<(Dataset, Reading)> {
         let known = |number: usize| Some(number).filter(|n| *n > 0);
         // Sets that are drawn have eight tenths to train on, or more.
         let count = (self.train * 5 / 4 + 10).max(10 * self.valid).max(10 * self.test);
+        // Other files are read whole.
+        let other = record.is_some_and(|record| folder.is_some_and(|folder| !record.is_of(folder)));
         let options = Options {
             // Of files only those sets are cut short before they are read that take long to read.
             count: Some(count)
-                .filter(|_| folder.is_none() || ["faces", "celeba", "folder"].contains(&self.set.as_str())),
+                .filter(|_| folder.is_none() || (!other && ["faces", "celeba", "folder"].contains(&self.set.as_str()))),
             seed: self.seed,
-            side: known(self.side),
-            steps: known(self.steps),
-            valid: folder.map(|_| self.valid),
+            side: known(self.side).or_else(|| record?.side().filter(|_| folder.is_some() && self.set != "sketches")),
+            steps: known(self.steps).or_else(|| record?.steps().filter(|_| folder.is_some() && !self.bags)),
+            valid: folder.map(|_| if other { 0 } else { self.valid }),
+            // A word that is rare here may be known there.
+            vocabulary: record.map_or(Options::default().vocabulary, |_| usize::MAX),
             ..Options::default()
         };
         let set = open(&self.set, folder, &options)?;
+        let set = match record.filter(|_| folder.is_some()) {
+            Some(record) => record.read_like(set)?,
+            None => set,
+        };
+        let reading = set.reading();
         let set = if self.halves { halves(set)? } else { set };
-        if self.bags { bags(set) } else { Ok(set) }
+        Ok((if self.bags { bags(set)? } else { set }, reading))
     }
 }
+
+/// Sets whose files say which examples are to report on.
+const OWN_TEST: [&str; 7] = ["digits", "idx", "faces", "celeba", "cifar10", "house-numbers", "svhn"];

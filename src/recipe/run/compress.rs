@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::eval::{Compressed, Quantizer, psnr, variance_of_means};
 use crate::graph::Graph;
 use crate::nn::Mode;
-use crate::recipe::{Binarize, Recipe};
+use crate::recipe::{Binarize, Recipe, Record};
 use crate::tensor::{Array, ArrayData, TensorType};
 use crate::train::{Evaluator, load};
 use crate::vae::{Batch, Model};
@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 /// A trained model as a codec of images of one size.
 pub struct Codec {
+    recipe: Recipe,
+    record: Record,
     model: Box<dyn Model>,
     evaluator: Evaluator,
     image: [usize; 3],
@@ -27,17 +29,12 @@ impl Codec {
     /// # Errors
     /// Files of the run that are missing or broken; a model of something else than images.
     pub fn open(run: &Path, device: &Device) -> Result<Self> {
-        let read = |name: &str| {
-            let path = run.join(name);
-            std::fs::read_to_string(&path).map_err(|e| Error::file(path, e))
-        };
-        let recipe = Recipe::parse(&read("recipe.toml")?, &[]).map_err(|e| Error::file(run.join("recipe.toml"), e))?;
+        let (recipe, record) = (Recipe::of_run(run)?, Record::read(run)?);
         if recipe.model.family().conditional() {
             return Err(Error::Config("compression is of models without classes: take another run".into()));
         }
-        let none =
-            || Error::file(run.join("summary.json"), "names no shape of images; compression takes a run on images");
-        let image = shape_of(&read("summary.json")?).ok_or_else(none)?;
+        let none = || Error::Config(format!("{} is of no images; compression takes a run on images", run.display()));
+        let image = record.image().ok_or_else(none)?;
         let [h, w, c] = image;
         let one = Dataset::new("x", Array::u8([1, h, w, c], vec![0; h * w * c])?)?;
         let model = recipe.model.build(&one, Binarize::None)?;
@@ -51,12 +48,20 @@ impl Codec {
         let store = Store::new(device, &[&trained, bound, decode])?;
         load(&store, run.join("model.safetensors"))?;
         evaluator.attach(device, &store);
-        Ok(Self { model, evaluator, image })
+        Ok(Self { recipe, record, model, evaluator, image })
     }
 
     /// Height, width and channels of the images.
     pub fn image(&self) -> [usize; 3] {
         self.image
+    }
+
+    /// The held-out images of the run.
+    ///
+    /// # Errors
+    /// Files that are no longer there.
+    pub fn held_out(&self) -> Result<Dataset> {
+        Ok(self.recipe.data.open_again(&self.record)?.test)
     }
 
     /// The images of files, as a set.
@@ -124,14 +129,6 @@ impl Codec {
     pub fn psnr(&mut self, images: &Dataset, file: &Compressed) -> Result<f64> {
         psnr(&self.decompress(file)?, &pixels(images)?, 1.0)
     }
-}
-
-fn shape_of(summary: &str) -> Option<[usize; 3]> {
-    let summary: serde_json::Value = serde_json::from_str(summary).ok()?;
-    let shape: Vec<usize> = serde_json::from_value(summary.get("example")?.clone()).ok()?;
-    let size = |[h, w, _]: &[usize; 3]| h.saturating_mul(*w);
-    // A damaged file must not ask for all memory there is.
-    shape.try_into().ok().filter(|image: &[usize; 3]| matches!(image[2], 1 | 3) && (1..=1 << 26).contains(&size(image)))
 }
 
 fn foreign(what: String) -> Error {

@@ -1,13 +1,14 @@
 //! A recipe's run: trained and measured, its folder written and read again.
 //!
-//! The folder holds `recipe.toml` (resolved, defaults included), `metrics.jsonl`, `model.safetensors`, pictures and
-//! `summary.json`.
+//! The folder holds `recipe.toml` (resolved, defaults included), `data.json` (how its data became numbers), `metrics.jsonl`,
+//! `model.safetensors`, pictures and `summary.json`.
 
 mod compress;
 mod crossmodal;
 mod figure;
 mod independent;
 mod pictures;
+mod sample;
 mod samplers;
 mod scores;
 mod strokes;
@@ -15,33 +16,30 @@ mod summary;
 mod ways;
 mod words;
 
-use super::{Recipe, Splits};
-use crate::data::{Dataset, write_npy};
-use crate::device::Device;
+use super::{Recipe, Record, Splits};
+use crate::data::Dataset;
+use crate::device::{Device, Store};
 use crate::error::{Error, Result};
-use crate::report::ImageGrid;
-use crate::tensor::Array;
 use crate::train::{Config, Metrics, Progress, Source, Trainer, load, save};
 use crate::vae::Model;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 use summary::Measured;
 
 pub use compress::Codec;
 pub use figure::{Figure, FigureSpec, Metric};
+pub use sample::Drawn;
 pub use samplers::Sampler;
 pub use scores::Scores;
 pub use summary::Summary;
 
-/// Samples in a picture.
-const SHOWN: usize = 256;
-
 /// A recipe with its data and model on a device.
 pub struct Run {
     recipe: Recipe,
+    /// Of the data that it was, or will be, trained on.
+    record: Record,
     origin: String,
-    folder: Option<PathBuf>,
     parts: Splits,
     model: Box<dyn Model>,
     device: Device,
@@ -55,16 +53,44 @@ impl Run {
     /// Data that are missing or broken, parts that do not fit together, too little memory.
     pub fn new(recipe: Recipe, folder: Option<&Path>, device: &Device) -> Result<Self> {
         let parts = recipe.data.open(folder)?;
-        let model = recipe.model.build(&parts.train, recipe.data.binarize)?;
-        recipe.figure.check(model.as_ref(), &parts)?;
-        let source = Source::of(parts.train.clone(), device, 2);
-        let trainer = Trainer::new(device, model.as_ref(), &source, recipe.train.config(parts.train.len()))?;
-        let place =
-            folder.map_or_else(|| format!("embedded {}", recipe.data.set), |folder| folder.display().to_string());
-        let origin = format!("{place}: {} to train on, {} held out", parts.train.len(), parts.test.len());
-        let folder = folder.map(|folder| fs::canonicalize(folder).unwrap_or_else(|_| folder.into()));
-        Ok(Self { recipe, origin, folder, parts, model, device: device.clone(), trainer })
+        if recipe.data.labels > 0 && !recipe.model.family().conditional() {
+            let message = "data.labels: this model has no use for labels that only some examples have; leave it out";
+            return Err(Error::Config(message.into()));
+        }
+        recipe.figure.check(recipe.model.build(&parts.train, recipe.data.binarize)?.as_ref(), &parts)?;
+        let record = Record::of(&parts, &recipe.data.set, folder);
+        let origin = record.origin.clone();
+        Self::with(recipe, record, origin, parts, device)
     }
+
+    /// The run in the folder `run` that [`Run::train`] wrote, with the examples that it was trained on, or with those of `other`,
+    /// which are then read in the same way and are all held out. Its weights are read when they are used.
+    ///
+    /// # Errors
+    /// Files that are missing or broken; data that do not fit the model.
+    pub fn open(run: &Path, other: Option<&Path>, device: &Device) -> Result<Self> {
+        let (recipe, record) = (Recipe::of_run(run)?, Record::read(run)?);
+        let Some(folder) = other.filter(|folder| !record.is_of(folder)) else {
+            let (parts, origin) = (recipe.data.open_again(&record)?, record.origin.clone());
+            return Self::with(recipe, record, origin, parts, device);
+        };
+        let parts = recipe.data.open_other(folder, &record)?;
+        let origin = format!("{}: {} held out", folder.display(), parts.test.len());
+        Self::with(recipe, record, origin, parts, device)
+    }
+
+    fn with(recipe: Recipe, record: Record, origin: String, parts: Splits, device: &Device) -> Result<Self> {
+        let model = recipe.model.build(&parts.train, recipe.data.binarize)?;
+        let source = Source::of(parts.train.clone(), device, 2);
+        let mut config = recipe.train.config(source.len());
+        if origin != record.origin {
+            // Nothing is trained on these, however few they are.
+            config.batch = config.batch.min(source.len());
+        }
+        let trainer = Trainer::new(device, model.as_ref(), &source, config)?;
+        Ok(Self { recipe, record, origin, parts, model, device: device.clone(), trainer })
+    }
+
     /// Measures the kernel variants of a training on the device, and keeps the fastest for every later run on it
     /// ([`Trainer::tune`]). `say` is told of each as it is done.
     ///
@@ -73,8 +99,9 @@ impl Run {
     pub fn tune(recipe: &Recipe, folder: Option<&Path>, device: &Device, say: &mut dyn FnMut(&str)) -> Result<()> {
         let train = recipe.data.open(folder)?.train;
         let model = recipe.model.build(&train, recipe.data.binarize)?;
-        let config = recipe.train.config(train.len());
-        Trainer::tune(device, model.as_ref(), &Source::of(train, device, 2), config, say).map(drop)
+        let source = Source::of(train, device, 2);
+        let config = recipe.train.config(source.len());
+        Trainer::tune(device, model.as_ref(), &source, config, say).map(drop)
     }
     /// Where the examples come from, and how many there are.
     pub fn origin(&self) -> &str {
@@ -85,99 +112,44 @@ impl Run {
         &mut self.trainer
     }
 
-    /// Trains to the end and writes the folder `out`.
+    /// Trains to the end and writes the folder `out`. Weights are kept at each validation, with all that is needed to use them;
+    /// until the first nothing of an earlier run in `out` is touched.
     ///
     /// # Errors
-    /// Files that cannot be written; those of training.
+    /// Files that cannot be written; those of training, after which the weights are kept as they were before the step in question.
     pub fn train(&mut self, out: &Path, progress: &mut Progress) -> Result<Summary> {
         fs::create_dir_all(out).map_err(|e| Error::file(out, e))?;
         let baseline = self.baseline(progress)?;
-        let mut metrics = Metrics::to_file(out.join("metrics.jsonl"))?;
+        let [records, whole] = ["metrics.jsonl.part", "metrics.jsonl"].map(|name| out.join(name));
+        let mut metrics = Metrics::to_file(&records)?;
         let start = Instant::now();
-        self.trainer.run(Some(&self.parts.valid), &mut metrics, progress)?;
+        let keep = |store: &Store| keep(&self.recipe, &self.record, store, out);
+        let trained = self.trainer.run_keeping(Some(&self.parts.valid), &mut metrics, progress, &keep);
         let seconds = start.elapsed().as_secs_f64();
-        // The recipe goes beside the weights that it made, never beside those of another run.
-        save(self.trainer.store(), out.join("model.safetensors"))?;
-        let file = out.join("recipe.toml");
-        fs::write(&file, self.recipe.to_toml()?).map_err(|e| Error::file(&file, e))?;
+        keep(self.trainer.store())?;
+        fs::rename(&records, &whole).map_err(|e| Error::file(&whole, e))?;
+        trained?;
         pictures::curves(&metrics, out)?;
         self.summarize(out, baseline, seconds)
     }
 
     /// Reads the weights of the folder `run` that [`Run::train`] wrote, measures again and writes summary and pictures to `out`.
-    /// Where the figure and the data are those of the run, what it is held against stays what it was.
+    /// What the figure is held against stays what it was.
     ///
     /// # Errors
     /// Weights that are missing or of another model.
     pub fn evaluate(&mut self, run: &Path, out: &Path) -> Result<Summary> {
         fs::create_dir_all(out).map_err(|e| Error::file(out, e))?;
-        let known = Measured::read(run, self.recipe.figure.metric.name(), &self.origin);
-        let baseline = match known.baseline {
+        let known = Measured::read(run, self.recipe.figure.metric.name());
+        let mut baseline = match known.baseline {
             Some(baseline) => baseline,
             None => self.baseline(&mut Progress::hidden(0))?, // before the weights are read: it may be of none
         };
+        if self.origin != self.record.origin {
+            baseline.1 += ", on the data of the run";
+        }
         load(self.trainer.store(), run.join("model.safetensors"))?;
         self.summarize(out, baseline, known.seconds)
-    }
-
-    /// Reads the weights of the folder `run` and writes what the model makes of the held-out examples: `mu.npy`, μ [N, L], and
-    /// `bounds.csv`, −ln p(x|z) and KL of each in nats, whose sum says how strange it is.
-    ///
-    /// # Errors
-    /// Weights that are missing or of another model; files that cannot be written.
-    pub fn encode(&mut self, run: &Path, out: &Path) -> Result<[PathBuf; 2]> {
-        load(self.trainer.store(), run.join("model.safetensors"))?;
-        fs::create_dir_all(out).map_err(|e| Error::file(out, e))?;
-        let (test, seed) = (&self.parts.test, self.trainer.config().seed);
-        let evaluator = self.trainer.evaluator();
-        let files = ["mu.npy", "bounds.csv"].map(|name| out.join(name));
-        write_npy(&files[0], &Array::f32([test.len(), evaluator.latent()], evaluator.encode(test)?)?)?;
-        let mut table = String::from("reconstruction,kl\n");
-        for bound in evaluator.bounds(test, seed)? {
-            table += &format!("{},{}\n", bound.reconstruction, bound.kl.iter().sum::<f32>());
-        }
-        fs::write(&files[1], table).map_err(|e| Error::file(&files[1], e))?;
-        Ok(files)
-    }
-
-    /// Reads the weights of the folder `run`, draws `count` codes by `sampler` and decodes them: `samples-NAME.npy` in `out`,
-    /// [count, …], and beside it a picture of the first where examples are images, the sentences where they are tokens.
-    ///
-    /// # Errors
-    /// Weights that are missing or of another model; a model without a prior; files that cannot be written.
-    pub fn sample(
-        &mut self,
-        run: &Path,
-        sampler: Sampler,
-        count: usize,
-        seed: u64,
-        out: &Path,
-    ) -> Result<Vec<PathBuf>> {
-        load(self.trainer.store(), run.join("model.safetensors"))?;
-        let test = &self.parts.test;
-        let like = test.subset(&(0..count).map(|i| i % test.len()).collect::<Vec<_>>());
-        let evaluator = self.trainer.evaluator();
-        let codes = sampler.codes(&self.device, evaluator, &self.parts.train, &like, seed)?;
-        let decoded = evaluator.decode_with(&codes, &like)?;
-        let dims = match test.example("x") {
-            Ok(shape) if count * shape.len() == decoded.len() => [&[count], shape.dims()].concat(),
-            _ => vec![count, decoded.len() / count.max(1)],
-        };
-        let decoded = Array::f32(dims, decoded)?;
-        let mut files = vec![out.join(format!("samples-{}.npy", sampler.name()))];
-        fs::create_dir_all(out).map_err(|e| Error::file(out, e))?;
-        write_npy(&files[0], &decoded)?;
-        if let Some(shape) = pictures::image(test) {
-            let shown = &decoded.as_f32()[..count.min(SHOWN) * shape.iter().product::<usize>()];
-            files.push(files[0].with_extension("png"));
-            let title = format!("samples by {}", sampler.name());
-            ImageGrid::new(8, shape[0], shape[1], shape[2])?.images(shown)?.title(title).save(&files[1])?;
-        }
-        if !test.vocabulary.is_empty() {
-            files.push(files[0].with_extension("txt"));
-            words::write(decoded.as_f32(), test, &files[1])?;
-        }
-        Ok(files)
     }
 
     fn baseline(&mut self, progress: &mut Progress) -> Result<(f64, String)> {
@@ -213,7 +185,6 @@ impl Run {
         let summary = Summary {
             about: self.recipe.about.clone(),
             data: self.origin.clone(),
-            folder: self.folder.clone(),
             example: test.example("x").map_or_else(|_| vec![], |shape| shape.dims().to_vec()),
             device: self.device.to_string(),
             steps: config.steps,
@@ -235,4 +206,17 @@ impl Run {
         fs::write(&file, text + "\n").map_err(|e| Error::file(&file, e))?;
         Ok(summary)
     }
+}
+
+/// Writes the weights into `out`, and beside them the recipe and the data's record that go with them; what an earlier run said of
+/// its own goes.
+fn keep(recipe: &Recipe, record: &Record, store: &Store, out: &Path) -> Result<()> {
+    let old = ["summary.json", "metrics.jsonl"].map(|name| out.join(name));
+    old.iter()
+        .filter(|file| file.exists())
+        .try_for_each(|file| fs::remove_file(file).map_err(|e| Error::file(file, e)))?;
+    save(store, out.join("model.safetensors"))?;
+    let file = out.join("recipe.toml");
+    fs::write(&file, recipe.to_toml()?).map_err(|e| Error::file(&file, e))?;
+    record.write(out)
 }

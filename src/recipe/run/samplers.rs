@@ -20,7 +20,7 @@ pub enum Sampler {
     Prior,
     /// A Gaussian with all covariances fitted to the codes of training examples.
     Normal,
-    /// A mixture of ten Gaussians fitted to them (Ghosh 2019, arXiv 1903.12436, section 4).
+    /// A mixture of up to ten Gaussians fitted to them (Ghosh 2019, arXiv 1903.12436, section 4).
     Mixture,
     /// Masked autoregressive flows fitted to them (Papamakarios 2017, arXiv 1705.07057).
     Maf,
@@ -79,12 +79,22 @@ pub(super) fn possible<T>(result: Result<T>) -> Result<Option<T>> {
 }
 
 /// The most training examples that a mixture is fitted to.
-pub(super) const FITTED: usize = 2000;
+pub(super) const FITTED: usize = 4000;
+/// Codes that a covariance wants for each of its dimensions.
+const FOR_EACH: usize = 8;
 
-/// `count` codes from a mixture of ten Gaussians fitted to those of `train`.
+/// `count` codes from at most ten Gaussians fitted to those of `train`: with all covariances where there are codes enough for two or
+/// more of them.
 pub(super) fn mixture_codes(evaluator: &mut Evaluator, train: &Dataset, count: usize, seed: u64) -> Result<Vec<f32>> {
-    let fit = MixtureFit { covariance: Covariance::Diagonal, rounds: 30, seed, ..MixtureFit::default() };
-    gaussian_codes(evaluator, train, count, &fit, seed)
+    let full = train.len().min(FITTED) / (FOR_EACH * evaluator.latent().max(1));
+    let (components, covariance) = if full > 1 { (full.min(10), Covariance::Full) } else { (10, Covariance::Diagonal) };
+    gaussian_codes(
+        evaluator,
+        train,
+        count,
+        &MixtureFit { components, covariance, rounds: 30, seed, ..MixtureFit::default() },
+        seed,
+    )
 }
 
 fn gaussian_codes(

@@ -68,6 +68,13 @@ fn inked(x: &[f32], steps: usize) -> Vec<f32> {
     ink.map(|ink| 1.0 - f32::from(ink) / 255.0).collect()
 }
 
+/// The first sketches of `x` [N, T, 5], at most `count`, as a picture; `None` where the examples of `set` are none.
+pub(super) fn grid(set: &Dataset, x: &[f32], count: usize) -> Result<Option<ImageGrid>> {
+    let Some((_, steps)) = sketches(set) else { return Ok(None) };
+    let shown = &x[..x.len().min(count * steps * STEP)];
+    ImageGrid::new(COLUMNS, SIDE, SIDE, 1)?.scale(1).images(&inked(shown, steps)).map(Some)
+}
+
 /// Draws test sketches above what the model makes of them by way of μ, and sketches of codes from the prior and from a mixture
 /// fitted to the training set's, a temperature a row; nothing where the examples are no sketches.
 pub(super) fn pictures(

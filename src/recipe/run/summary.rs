@@ -9,7 +9,7 @@ use crate::recipe::{LikelihoodSpec, Recipe, ScheduleSpec, SpreadSpec};
 use crate::tensor::DType;
 use crate::train::{Figures, Schedule};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What `summary.json` holds. Nats are per held-out example.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -18,9 +18,6 @@ pub struct Summary {
     pub about: String,
     /// Where the examples come from.
     pub data: String,
-    /// The folder or file that they were read from, where they were: what measures the run again reads it again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub folder: Option<PathBuf>,
     /// The shape of an example; empty where it is several modalities.
     pub example: Vec<usize>,
     /// What it ran on.
@@ -96,12 +93,12 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// That of the folder `run`, if its figure was `metric` and its data `origin`.
-    pub fn read(run: &Path, metric: &str, origin: &str) -> Self {
+    /// That of the folder `run`, if its figure was `metric`.
+    pub fn read(run: &Path, metric: &str) -> Self {
         let text = std::fs::read_to_string(run.join("summary.json")).ok();
         let known: serde_json::Value = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let baseline = || {
-            let same = known.get("metric")?.as_str()? == metric && known.get("data")?.as_str()? == origin;
+            let same = known.get("metric")?.as_str()? == metric;
             same.then_some((known.get("baseline")?.as_f64()?, known.get("against")?.as_str()?.to_string()))
         };
         Self { baseline: baseline(), seconds: known["seconds"].as_f64().unwrap_or(0.0) }

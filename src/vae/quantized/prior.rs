@@ -78,7 +78,8 @@ impl CodePrior {
     }
     /// Logits [B, T, K] after what is `known` [B, T, D].
     fn logits(&self, g: &mut Graph, known: Value, (places, codes): (usize, usize)) -> Result<Value> {
-        let mut x = g.scoped("positions", |g| Positions { most: places, deviation: 0.02 }.forward(g, known, Mode::Train))?;
+        let mut x =
+            g.scoped("positions", |g| Positions { most: places, deviation: 0.02 }.forward(g, known, Mode::Train))?;
         for i in 1..=self.blocks {
             let block = TransformerBlock::new(self.heads).causal();
             x = g.scoped(&format!("block{i}"), |g| block.forward(g, x, Mode::Train))?;
