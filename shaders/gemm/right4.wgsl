@@ -1,22 +1,18 @@
-// The right operand of a matrix product, fetched by four neighbouring columns: only for layouts whose columns are
-// neighbours and whose rows start at multiples of four.
+// The right operand of a matrix product, fetched by fours: for layouts in which either four columns of one k or four k of one
+// column are neighbours that start at a multiple of four.
 
 #import "lib/four.wgsl"
 
 @group(0) @binding(2) var<storage, read> b: array<Four>;
 
-// The first column of block `j` of an invocation's columns: blocks lie a row of invocations apart.
-fn b_first(lane: u32, j: u32) -> u32 {
-    return 4u * lane + j * 4u * SG;
+// Element i, a multiple of four, and the three that follow.
+fn b_at4(i: u32) -> vec4<f32> {
+    return four(b[i / 4u]);
 }
 
-// The elements of row address `row` in an invocation's columns, which begin at `col`; all multiples of four.
-fn b_fours(row: u32, col: array<u32, RN>) -> array<vec4<f32>, RN> {
-    var out: array<vec4<f32>, RN>;
-    for (var j = 0u; j < RN; j++) {
-        out[j] = four(b[(row + col[j]) / 4u]);
-    }
-    return out;
+// Four columns of row address `row`, where those are the neighbours.
+fn b_columns(row: u32, col: vec4<u32>) -> vec4<f32> {
+    return b_at4(row + col.x);
 }
 
 // Element i.

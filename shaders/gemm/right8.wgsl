@@ -1,4 +1,4 @@
-// right4.wgsl for two blocks an invocation (RN = 2) and rows that start at multiples of eight: eight neighbouring columns are
+// right4_lanes.wgsl for two blocks an invocation (RN = 2) and rows that start at multiples of eight: eight neighbouring columns are
 // one fetch of four integers of 64 bits; only where lowering puts lib/four_wide.wgsl for lib/four.wgsl.
 
 #import "lib/four.wgsl"

@@ -5,7 +5,7 @@
 // shuffles, two at a time, so that a sum is fetched and put back once for two products. Rows and columns past the edge
 // repeat the last ones and are not stored.
 //
-// Needs right4.wgsl (or right8.wgsl) and its layouts, hence a multiple of four columns; left4.wgsl may fetch four rows at
+// Needs right4_lanes.wgsl (or right8.wgsl) and its layouts, hence a multiple of four columns; left4.wgsl may fetch four rows at
 // once. Correct only where every subgroup has exactly SG invocations: lowering checks the adapter's smallest and largest size.
 
 #import "lib/grid.wgsl"

@@ -4,7 +4,7 @@
 // columns in registers. k advances by 4·SG: A is fetched once, four k an invocation, and passed round by shuffles, so that a
 // sum is fetched and put back once for four products. Rows and columns past the edge repeat the last ones and are not stored.
 //
-// Needs left4.wgsl and right4.wgsl (or right8.wgsl) and their layouts, hence multiples of four columns and k. Correct only where every
+// Needs left4.wgsl and right4_lanes.wgsl (or right8.wgsl) and their layouts, hence multiples of four columns and k. Correct only where every
 // subgroup has exactly SG invocations: lowering checks the adapter's smallest and largest size.
 
 #import "lib/grid.wgsl"

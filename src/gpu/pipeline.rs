@@ -64,7 +64,11 @@ impl Gpu {
                 layout: Some(&layout),
                 module: &module,
                 entry_point: Some(shader.entry()),
-                compilation_options: Default::default(),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    // Kernels write it before they read it, and on Metal and DX12 a single invocation would zero it.
+                    zero_initialize_workgroup_memory: false,
+                    ..Default::default()
+                },
                 cache: None,
             });
             Pipeline { pipeline, groups }

@@ -75,7 +75,7 @@ pub fn without_pairs(imports: &mut Vec<(&'static str, &'static str)>, halves: &[
     }
     imports.retain(|(_, file)| *file != "lib/four_wide.wgsl");
     let right = imports.iter_mut().filter(|(_, file)| *file == "gemm/right8.wgsl");
-    right.for_each(|(_, file)| *file = "gemm/right4.wgsl");
+    right.for_each(|(_, file)| *file = "gemm/right4_lanes.wgsl");
 }
 
 /// The shader with those of its storage bindings holding f16 that `halves` marks, by group and place.

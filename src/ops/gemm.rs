@@ -9,7 +9,12 @@ enum Core {
     /// Asks nothing of the device.
     Direct,
     /// Panels in workgroup memory: for GPUs.
-    Tiled,
+    Tiled {
+        /// Invocations down the tile.
+        down: u32,
+        /// Eights of k at a time.
+        eights: u32,
+    },
     /// One subgroup a workgroup, lanes along the columns.
     Subgroup,
     /// The same with the right operand fetched by fours: where [`Right::fours`].
@@ -29,6 +34,8 @@ pub(super) enum Right {
     Rows,
     /// Its columns lie far apart, as those of a transposed operand do.
     Columns,
+    /// The same, its k are neighbours, and every column starts at a multiple of four, as do the k of every product.
+    Depth,
 }
 
 impl Right {
@@ -45,9 +52,14 @@ impl Right {
     pub fn fours(self) -> bool {
         matches!(self, Self::Eights | Self::Fours)
     }
+
+    /// Whether its columns are neighbours.
+    fn beside(self) -> bool {
+        !matches!(self, Self::Columns | Self::Depth)
+    }
 }
 
-/// How the left operand lies: what the vector core may fetch of it by fours, all starting at multiples of four.
+/// How the left operand lies: what may be fetched of it by fours, all starting at multiples of four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Left {
     /// Four rows of one k.
@@ -122,28 +134,38 @@ const VECTOR: [(&str, u32, u32, f64); 5] = [
     ("vector 4x2", 4, 2, 68.0),
 ];
 
-/// (name, rows and columns an invocation of the tiled core, a rate beside which the others are slow on a GPU).
-const TILED: [(&str, u32, u32, f64); 3] =
-    [("tiled 32x32", 2, 2, 250.0), ("tiled 64x64", 4, 4, 500.0), ("tiled 128x64", 8, 4, 600.0)];
+/// (name, invocations down and across, blocks of rows and of columns an invocation, eights of k at a time, ‰ of a GPU's
+/// products a clock where nothing is wasted: supposed, not measured).
+type Tiling = (&'static str, [u32; 2], [u32; 2], u32, f64);
 
-/// Workgroups that fill the device.
-pub(super) fn enough_groups(caps: &Caps) -> u64 {
-    if caps.software { 4 } else { 256 }
-}
+/// None needs more than 16 KiB of workgroup memory.
+const TILED: [Tiling; 5] = [
+    ("tiled 128x128", [16, 16], [2, 2], 1, 800.0),
+    ("tiled 128x64", [16, 16], [2, 1], 1, 650.0),
+    ("tiled 128x32", [16, 8], [2, 1], 1, 450.0),
+    ("tiled 64x64", [16, 16], [1, 1], 2, 500.0),
+    ("tiled 32x32", [8, 8], [1, 1], 2, 250.0),
+];
 
 impl Tile {
     fn size(&self) -> [u64; 2] {
         let [m, n] = self.blocks.map(u64::from);
+        let lanes = u64::from(self.lanes);
         match self.core {
             Core::Dot => [m, n],
-            Core::Tiled => [16 * m, 16 * n],
-            _ => [4 * m, 4 * n * u64::from(self.lanes)],
+            Core::Tiled { down, .. } => [4 * m * u64::from(down), 4 * n * lanes / u64::from(down)],
+            _ => [4 * m, 4 * n * lanes],
         }
     }
 
     /// Whether the right operand is fetched by fours or eights.
     pub fn vector(&self) -> bool {
         self.core == Core::Vector
+    }
+
+    /// Workgroups that fill the device: on a GPU 256 of 256 invocations, 1,024 of 64 or fewer.
+    pub fn enough(&self, caps: &Caps) -> u64 {
+        if caps.software { 4 } else { 65_536 / u64::from(self.lanes.max(64)) }
     }
 
     /// Workgroups for an m × n product.
@@ -161,9 +183,16 @@ impl Tile {
     pub fn score(&self, products: &Products, caps: &Caps) -> f64 {
         let Products { size: [m, n], depth, .. } = *products;
         let [rows, cols] = self.size();
-        let groups = self.groups([m, n]);
-        let used = (m * n) as f64 / (groups * rows * cols) as f64;
-        self.rate * used * ((groups * depth) as f64 / enough_groups(caps) as f64).min(1.0)
+        let groups = self.groups([m, n]) * depth;
+        let (wanted, done) = ((m * n) as f64 * depth as f64, (groups * rows * cols) as f64);
+        if caps.software {
+            return self.rate * wanted / done * (groups as f64 / self.enough(caps) as f64).min(1.0);
+        }
+        // Products a clock of a GPU of 128 multiprocessors, each of 128 products a clock. Beside what all do together, a
+        // workgroup waits (for workgroup memory, or for storage) and runs on one multiprocessor: that is all the time of a
+        // small product.
+        let wait = if let Core::Tiled { .. } = self.core { 40.0 } else { 400.0 };
+        wanted / (done / (self.rate / 1000.0 * 128.0 * 128.0) + wait + (rows * cols) as f64 / 128.0)
     }
 
     /// `launch`, of a kernel that imports the direct core, with this core and tile.
@@ -175,10 +204,23 @@ impl Tile {
             Core::Subgroup => {
                 launch.import(DEFAULT, "gemm/subgroup.wgsl").spec("SG", self.lanes).spec("RM", m).spec("RN", n)
             }
-            Core::Tiled => {
+            Core::Tiled { down, eights } => {
                 let [a, b] = self.deep.map(u32::from);
-                let launch = launch.import(DEFAULT, "gemm/tiled.wgsl").spec("RM", m).spec("RN", n);
-                launch.spec("A_DEEP", a).spec("B_DEEP", b)
+                let mut launch = launch.import(DEFAULT, "gemm/tiled.wgsl");
+                if self.left != Left::Ones {
+                    launch = launch.import("gemm/left.wgsl", "gemm/left4.wgsl");
+                }
+                if self.left == Left::Depth {
+                    launch = launch.import("gemm/left_block.wgsl", "gemm/left_block_deep.wgsl");
+                }
+                if self.right.fours() || self.right == Right::Depth {
+                    launch = launch.import("gemm/right.wgsl", "gemm/right4.wgsl");
+                }
+                if self.right == Right::Depth {
+                    launch = launch.import("gemm/right_block.wgsl", "gemm/right_block_deep.wgsl");
+                }
+                let launch = launch.spec("DOWN", down).spec("ACROSS", self.lanes / down).spec("EIGHTS", eights);
+                launch.spec("RM", m).spec("RN", n).spec("A_DEEP", a).spec("B_DEEP", b)
             }
             Core::Vector => {
                 debug_assert!(m <= 8, "vector_deep.wgsl multiplies eight blocks of rows");
@@ -186,7 +228,7 @@ impl Tile {
                 let left = if self.left == Left::Ones { "gemm/left.wgsl" } else { "gemm/left4.wgsl" };
                 let launch = launch.import(DEFAULT, core).import("gemm/left.wgsl", left);
                 let eights = self.wide && self.right == Right::Eights && n == 2;
-                let right = if eights { "gemm/right8.wgsl" } else { "gemm/right4.wgsl" };
+                let right = if eights { "gemm/right8.wgsl" } else { "gemm/right4_lanes.wgsl" };
                 let launch = fours(launch.import("gemm/right.wgsl", right), self.wide);
                 launch.spec("SG", self.lanes).spec("RM", m).spec("RN", n)
             }
@@ -224,7 +266,7 @@ pub(super) fn tiles(products: &Products, caps: &Caps) -> Vec<Tile> {
     if let Some(lanes) = subgroup(caps) {
         let tile = |core, (name, m, n, rate)| {
             // Then every column more is a cache line more for each k: wide tiles lose a fifth to a third on lavapipe.
-            let rate = if right == Right::Columns && n > 1 { 0.8 * rate } else { rate };
+            let rate = if !right.beside() && n > 1 { 0.8 * rate } else { rate };
             tile(core, lanes, (name, m, n, rate))
         };
         if right.fours() && caps.wide() {
@@ -240,7 +282,10 @@ pub(super) fn tiles(products: &Products, caps: &Caps) -> Vec<Tile> {
     // A software adapter pays for barriers and for workgroup memory, and gains nothing by them.
     let rate = |rate| if caps.software { 0.01 * rate } else { rate };
     if !caps.slow_compiler {
-        families.push(TILED.map(|(name, m, n, r)| tile(Core::Tiled, 256, (name, m, n, rate(r)))).to_vec());
+        let tiled = TILED.map(|(name, [down, across], [m, n], eights, r)| {
+            tile(Core::Tiled { down, eights }, down * across, (name, m, n, rate(r)))
+        });
+        families.push(tiled.to_vec());
     }
     // It runs lanes eight by eight; a GPU wants at least a warp.
     let rates = if caps.software { [28.0, 12.0] } else { [6.0, 20.0] };

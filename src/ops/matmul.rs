@@ -112,12 +112,17 @@ impl Matmul {
 
     /// The products by parts of `k`.
     fn products(&self, s: &Sizes, k: usize) -> Products {
+        let fours = s.k.is_multiple_of(4) && k.is_multiple_of(4);
         let left = match self.ta {
             true if s.m.is_multiple_of(4) => Left::Rows,
-            false if s.k.is_multiple_of(4) && k.is_multiple_of(4) => Left::Depth,
+            false if fours => Left::Depth,
             _ => Left::Ones,
         };
-        let right = if self.tb { Right::Columns } else { Right::rows(s.n) };
+        let right = match self.tb {
+            true if fours => Right::Depth,
+            true => Right::Columns,
+            false => Right::rows(s.n),
+        };
         Products { size: [s.m, s.n], depth: s.batch as u64, left, right, deep: [!self.ta, self.tb] }
     }
 
@@ -129,7 +134,8 @@ impl Matmul {
     /// The parts of k as a batch of products whose sum is the result.
     fn split(&self, s: &Sizes, params: &MatmulParams, splits: usize, caps: &Caps) -> Lowering {
         let k = params.k / splits as u32;
-        let tile = gemm::tiles(&self.products(s, k as usize), caps)[0];
+        let products = Products { depth: splits as u64, ..self.products(s, k as usize) };
+        let tile = gemm::tiles(&products, caps)[0];
         let part = MatmulParams { k, a_batch: k * params.a_col, b_batch: k * params.b_row, ..*params };
         let product = Self::launch(s, &part, &tile, [Bind::In(1), Bind::Scratch(0)], splits);
         let passes = vec![product, split_sum(s.m * s.n, splits)];
@@ -220,7 +226,7 @@ impl Op for Matmul {
             Lowering::single(tile.name, launch.chain(ChainSlot::Epilogue))
         };
         let mut variants: Vec<Lowering> = tiles.iter().map(whole).collect();
-        let splits = splits(&s, tiles[0].groups([s.m, s.n]), caps);
+        let splits = splits(&s, &tiles[0], caps);
         if splits > 1 {
             variants.insert(0, self.split(&s, &params, splits, caps));
         } else {
@@ -247,11 +253,11 @@ impl Op for Matmul {
 }
 
 /// Equal parts to split k into, so that a small product with a long k fills the device: a power of two, at most 64.
-fn splits(s: &Sizes, groups: u64, caps: &Caps) -> usize {
-    let mut splits = 1;
+fn splits(s: &Sizes, tile: &Tile, caps: &Caps) -> usize {
+    let (groups, mut splits) = (tile.groups([s.m, s.n]), 1);
     while s.batch == 1
         && splits < 64
-        && groups * splits as u64 * 2 <= gemm::enough_groups(caps)
+        && groups * splits as u64 * 2 <= tile.enough(caps)
         && s.k.is_multiple_of(2 * splits)
         && s.k / (2 * splits) >= 128
     {
@@ -321,7 +327,7 @@ impl Graph {
 
 pub(super) fn cases() -> Vec<OpCase> {
     // (batch, 0 for plain matrices; m; k; n; transpositions as NN, NT, TN, TT)
-    let list: [(usize, usize, usize, usize, &str); 25] = [
+    let list: [(usize, usize, usize, usize, &str); 34] = [
         (0, 1, 1, 1, "NN"),
         (0, 5, 7, 3, "NN"),
         (0, 63, 65, 7, "NN"),
@@ -347,6 +353,16 @@ pub(super) fn cases() -> Vec<OpCase> {
         (3, 7, 5, 33, "NN"),
         (2, 17, 9, 4, "NT"),
         (5, 3, 13, 1, "TN"),
+        // Several of the large tiles, fetched in every way.
+        (2, 250, 20, 252, "NN"),
+        (2, 252, 9, 252, "TN"),
+        (2, 250, 12, 251, "NT"),
+        (2, 249, 11, 253, "TT"),
+        (0, 126, 20, 124, "NN"),
+        (0, 124, 33, 124, "TN"),
+        (0, 126, 36, 125, "NT"),
+        (0, 125, 7, 126, "TT"),
+        (0, 259, 12, 31, "NT"),
     ];
     list.iter().map(|&(batch, m, k, n, layout)| case(batch, [m, k, n], layout)).collect()
 }

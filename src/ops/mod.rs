@@ -179,7 +179,7 @@ pub struct Launch {
     /// File under `shaders/`, without `.wgsl`; the kernel's name where it brings its own source.
     pub kernel: &'static str,
     /// WGSL in place of a file under `shaders/`: the kernel of an op outside this crate. It may import and be specialised
-    /// as a file may.
+    /// as a file may. Its workgroup memory is not zeroed, and its loops are trusted to end.
     pub source: Option<&'static str>,
     /// Constants marked `// spec` and their values.
     pub spec: Vec<(&'static str, SpecValue)>,

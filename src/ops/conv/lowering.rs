@@ -61,8 +61,10 @@ pub(super) fn input_grad(geo: &Geometry, caps: &Caps) -> Vec<Lowering> {
         let launch = Launch::new("conv2d_input_grad", params, &[Bind::In(1), w, Bind::Out], tile.groups(size));
         tile.schedule(launch.depth(depth as u32)).chain(ChainSlot::Epilogue)
     };
-    let left = if geo.og().is_multiple_of(4) { Left::Depth } else { Left::Ones };
-    let plain = Products { size, depth: depth as u64, left, right: Right::Columns, deep: [true, true] };
+    // k runs over the channels of dy, side by side in both.
+    let fours = geo.og().is_multiple_of(4);
+    let (left, right) = if fours { (Left::Depth, Right::Depth) } else { (Left::Ones, Right::Columns) };
+    let plain = Products { size, depth: depth as u64, left, right, deep: [true, true] };
     let mut scored: Vec<(f64, Lowering)> = vec![];
     // A turned filter has its input channels side by side, which the vector core needs.
     let turned = Products { right: Right::rows(geo.cg()), deep: [true, false], ..plain };
@@ -98,7 +100,7 @@ pub(super) fn weight_grad(geo: &Geometry, caps: &Caps) -> Vec<Lowering> {
     };
     // Each variant splits as its own tile needs it.
     let splits = |tile: &Tile| {
-        let wanted: u64 = if caps.software { 32 } else { 1024 };
+        let wanted = if caps.software { 32 } else { tile.enough(caps) };
         let smallest = if caps.software { 256 } else { 64 };
         let memory = caps.max_binding_bytes as usize / (4 * len).max(1);
         let most = memory.min(caps.max_groups as usize / groups).min(pixels / smallest);
