@@ -288,11 +288,14 @@ fn report(summary: &Summary, out: &Path) -> Result<()> {
         say!("bound: {bits:.4} bits per dimension");
     }
     if let Some(scores) = &summary.disentanglement {
-        let Scores { mig, sap, dci_disentanglement, dci_completeness, dci_informativeness, factor_vae } = scores;
+        let Scores { mig, mig_of, sap, dci_disentanglement, dci_completeness, dci_informativeness, factor_vae } =
+            scores;
         say!(
             "factors: MIG {mig:.3}, SAP {sap:.3}, DCI {dci_disentanglement:.3} {dci_completeness:.3} \
              {dci_informativeness:.3}, FactorVAE {factor_vae:.3}"
         );
+        let each: Vec<String> = mig_of.iter().map(|(name, gap)| format!("{name} {gap:.3}")).collect();
+        say!("         MIG of {}", each.join(", "));
     }
     if let Some(warning) = &summary.warning {
         say!("warning: {warning}");

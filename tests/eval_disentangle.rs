@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 use wavae::Error;
-use wavae::eval::{FactorKind, FactorVotes, Factors, dci, factor_vae_score, mig, sap};
+use wavae::eval::{FactorKind, FactorVotes, Factors, dci, factor_vae_score, mig, mig_of_each, sap};
 use wavae::rng::Philox;
 
 const ORDERED: FactorKind = FactorKind::Ordered;
@@ -64,6 +64,20 @@ fn perfect_rotated_and_ignorant_codes() {
     assert!(mig < 0.01 && sap < 0.002 && d < 0.02 && c < 0.02, "{mig} {sap} {d} {c}");
     // Chance: the mean of 1/10, 1/8 and 1/5, and 1/3; of 1,000 and 800 trials, four deviations.
     assert!((i - 0.1417).abs() < 4.0 * 0.0065 && (votes - 1.0 / 3.0).abs() < 4.0 * 0.0167, "{i} {votes}");
+}
+
+#[test]
+fn the_gap_of_each_factor() {
+    // The first factor in a dimension of its own, the second in two alike, the third nowhere; one between them never varies.
+    let values = points(4000, 3);
+    let codes: Vec<f32> = perfect(&values).chunks_exact(3).flat_map(|v| [v[1], v[0], -v[1]]).collect();
+    let table: Vec<u32> = values.chunks_exact(3).flat_map(|v| [v[0], 6, v[1], v[2]]).collect();
+    let factors = Factors::new(&table, &[ORDERED; 4]).unwrap();
+    let each = mig_of_each(&codes, 3, &factors).unwrap();
+    assert_eq!((factors.varying(), each.len()), (vec![0, 2, 3], 3));
+    // By chance (20 − 1)(10 − 1) / 2N = 0.021 of ln 10 nats in another dimension, at most.
+    assert!((0.97..1.0).contains(&each[0]) && each[1].abs() < 1e-12 && each[2].abs() < 0.02, "{each:?}");
+    assert!((mig(&codes, 3, &factors).unwrap() - each.iter().sum::<f64>() / 3.0).abs() < 1e-12);
 }
 
 #[test]

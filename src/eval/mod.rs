@@ -22,7 +22,7 @@ mod retrieval;
 pub use attribute::{LinearProbe, attribute_vector};
 pub use collapse::{Pressure, Usage, latent_usage};
 pub use compress::{Compressed, Quantizer};
-pub use disentangle::{Dci, FactorKind, FactorVotes, Factors, dci, factor_vae_score, mig, sap};
+pub use disentangle::{Dci, FactorKind, FactorVotes, Factors, dci, factor_vae_score, mig, mig_of_each, sap};
 pub use latent::{Bins, active_units, histogram, mean_squared_error, variance_of_means};
 pub use likelihood::{ImportanceSampling, Likelihood, Values, bits_per_dimension};
 pub use mixture::{Covariance, GaussianMixture, MixtureFit, class_means};

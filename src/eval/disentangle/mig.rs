@@ -1,27 +1,36 @@
 //! The mutual information gap.
 
-use super::{Factor, Factors, mean_gap};
+use super::{Factor, Factors, gaps};
 use crate::error::Result;
 
 /// Bins of a dimension between its least and greatest code.
 const BINS: usize = 20;
 
-/// Mutual information gap of `codes` [N, L] (Chen 2018, arXiv 1802.04942, equation 6): the mean over factors v of
-/// (I(z₁; v) − I(z₂; v)) / H(v), where z₁ and z₂ are the dimensions that know most of v. Information is that between a
-/// histogram of 20 equal bins of the code and the factor (as Locatello 2019, arXiv 1811.12359, section C, has it), which
-/// overstates it by about 19 · (values of v − 1) / 2N nats, for all dimensions alike.
+/// Mutual information gap of `codes` [N, L] (Chen 2018, arXiv 1802.04942, equation 6): the mean of [`mig_of_each`].
+///
+/// # Errors
+/// As it.
+pub fn mig(codes: &[f32], latent: usize, factors: &Factors) -> Result<f64> {
+    let each = mig_of_each(codes, latent, factors)?;
+    Ok(each.iter().sum::<f64>() / each.len() as f64)
+}
+
+/// (I(z₁; v) − I(z₂; v)) / H(v) of each factor v that varies, in the order of [`Factors::varying`], where z₁ and z₂ are the
+/// dimensions of `codes` [N, L] that know most of v. Information is that between a histogram of 20 equal bins of the code
+/// and the factor (as Locatello 2019, arXiv 1811.12359, section C, has it), which overstates it by about
+/// 19 · (values of v − 1) / 2N nats, for all dimensions alike.
 ///
 /// # Errors
 /// [`Error::Config`](crate::Error::Config) where codes and factors differ in number,
 /// [`Error::NonFinite`](crate::Error::NonFinite) for a code that is not finite.
-pub fn mig(codes: &[f32], latent: usize, factors: &Factors) -> Result<f64> {
+pub fn mig_of_each(codes: &[f32], latent: usize, factors: &Factors) -> Result<Vec<f64>> {
     let columns = factors.code_columns(codes, latent)?;
     let binned: Vec<Vec<usize>> = columns.iter().map(|c| bins(c)).collect();
     let share = |f: &Factor| {
         let entropy = information(&f.value, &f.value, f.size, f.size);
         binned.iter().map(|b| information(b, &f.value, BINS, f.size) / entropy).collect()
     };
-    Ok(mean_gap(&factors.columns.iter().map(share).collect::<Vec<_>>()))
+    Ok(gaps(&factors.columns.iter().map(share).collect::<Vec<_>>()))
 }
 
 /// The bin of each value; all the same where the values are.

@@ -22,7 +22,7 @@ mod sap;
 mod votes;
 
 pub use dci::{Dci, dci};
-pub use mig::mig;
+pub use mig::{mig, mig_of_each};
 pub use sap::sap;
 pub use votes::{FactorVotes, factor_vae_score};
 
@@ -105,12 +105,12 @@ impl Factors {
     }
 }
 
-/// Mean over factors of the best dimension's score minus the second best's (0 where there is no second).
-fn mean_gap(scores: &[Vec<f64>]) -> f64 {
+/// The best dimension's score minus the second best's (0 where there is no second) for each factor.
+fn gaps(scores: &[Vec<f64>]) -> Vec<f64> {
     let gap = |row: &Vec<f64>| {
         let mut row = row.clone();
         row.sort_by(|a, b| b.total_cmp(a));
         row[0] - row.get(1).copied().unwrap_or(0.0)
     };
-    scores.iter().map(gap).sum::<f64>() / scores.len() as f64
+    scores.iter().map(gap).collect()
 }

@@ -1,6 +1,6 @@
 //! The separated attribute predictability score.
 
-use super::{Factor, FactorKind, Factors, mean_gap};
+use super::{Factor, FactorKind, Factors, gaps};
 use crate::error::Result;
 use rayon::prelude::*;
 
@@ -19,7 +19,8 @@ pub fn sap(codes: &[f32], latent: usize, factors: &Factors) -> Result<f64> {
         FactorKind::Category => balanced_accuracy(code, factor),
     };
     let of_factor = |f: &Factor| columns.par_iter().map(|c| score(c, f)).collect();
-    Ok(mean_gap(&factors.columns.iter().map(of_factor).collect::<Vec<_>>()))
+    let gaps = gaps(&factors.columns.iter().map(of_factor).collect::<Vec<_>>());
+    Ok(gaps.iter().sum::<f64>() / gaps.len() as f64)
 }
 
 /// Squared correlation of a code with the factor's index; 0 for a code that never varies.

@@ -2,14 +2,16 @@
 
 use crate::data::Dataset;
 use crate::error::Result;
-use crate::eval::{FactorKind, FactorVotes, Factors, dci, factor_vae_score, mig, sap};
+use crate::eval::{FactorKind, FactorVotes, Factors, dci, factor_vae_score, mig, mig_of_each, sap};
 use serde::Serialize;
 
 /// What codes hold of the true factors, each 1 at best ([`crate::eval`] has their sources).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Scores {
     /// The mutual information gap.
     pub mig: f64,
+    /// The gap of each factor that varies, whose mean that is: which factors a dimension of their own holds.
+    pub mig_of: Vec<(String, f64)>,
     /// Separated attribute predictability.
     pub sap: f64,
     /// DCI: whether each dimension serves one factor.
@@ -42,9 +44,12 @@ pub(super) fn scores(set: &Dataset, codes: &[f32], latent: usize) -> Option<Scor
     }
     let all = || -> Result<Scores> {
         let factors = factors(set)?;
+        let gaps = mig_of_each(codes, latent, &factors)?;
+        let name = |k: usize| set.factors.get(k).map_or_else(|| k.to_string(), String::clone);
         let by_forest = dci(codes, latent, &factors, 0)?;
         Ok(Scores {
             mig: mig(codes, latent, &factors)?,
+            mig_of: factors.varying().into_iter().map(name).zip(gaps).collect(),
             sap: sap(codes, latent, &factors)?,
             dci_disentanglement: by_forest.disentanglement,
             dci_completeness: by_forest.completeness,
