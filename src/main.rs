@@ -279,10 +279,13 @@ impl Trained {
 
 fn report(summary: &Summary, out: &Path) -> Result<()> {
     let Summary { figure, elbo, reconstruction, kl, active_units, .. } = summary;
-    say!(
-        "held out: ELBO {elbo:.2}, reconstruction {reconstruction:.2}, KL {kl:.2} nats/example, {active_units} active units"
-    );
-    let error = figure.standard_error.map_or_else(String::new, |error| format!(" ± {error:.4}"));
+    let terms = match elbo {
+        Some(elbo) => format!("ELBO {elbo:.2}, reconstruction {reconstruction:.2}, KL {kl:.2}"),
+        None => format!("reconstruction {reconstruction:.2}"),
+    };
+    say!("held out: {terms} nats/example, {active_units} active units");
+    let samples = figure.effective_samples.map_or_else(String::new, |n| format!(" ({n:.1} effective samples or more)"));
+    let error = figure.standard_error.map_or_else(String::new, |error| format!(" ± {error:.4}{samples}"));
     say!("{}: {:.4}{error}; {}: {:.4}", figure.metric, figure.value, figure.against, figure.baseline);
     if let Some(bits) = summary.bits_per_dimension {
         say!("bound: {bits:.4} bits per dimension");

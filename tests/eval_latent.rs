@@ -18,6 +18,8 @@ fn usage_counts_and_names_what_to_change() {
     assert_eq!(usage.warning.as_deref(), Some(text));
     // More than half in use: no word.
     assert_eq!(latent_usage(&[1.0, 0.5, 0.0], &[1.0, 1.0, 0.0], &plain).unwrap().warning, None);
+    let constant = latent_usage(&[1.0, 0.5], &[1.0, 0.0], &plain).unwrap().warning.unwrap();
+    assert!(constant.starts_with("1 of 2 latent dimensions pays KL for the same code"), "{constant}");
     assert_eq!(latent_usage(&[0.01], &[0.0101], &plain).unwrap().warning, None, "the threshold is in use");
 
     let warning = |pressure: Pressure| latent_usage(&[0.002; 16], &[0.0; 16], &pressure).unwrap().warning.unwrap();

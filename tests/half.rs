@@ -80,7 +80,7 @@ fn losses(device: &Device, model: &Model, precision: Precision, steps: u64) -> V
     let source = resident(model.image, 64);
     let mut trainer = Trainer::new(device, &model.vae, &source, config).unwrap();
     trainer.advance_many(steps).unwrap();
-    trainer.records(true).unwrap().iter().map(|r| f64::from(r.loss)).collect()
+    trainer.records(true).unwrap().iter().map(|r| f64::from(r.loss.unwrap())).collect()
 }
 
 /// A loss is a sum over values each off by u = 2⁻¹¹ at most, and the weights drift apart by what the gradients are off:

@@ -163,7 +163,7 @@ fn ten_steps(model: &dyn Model, image: [usize; 3], name: &str) {
         };
         let before = weights(&trainer);
         trainer.advance_many(10).unwrap();
-        let losses: Vec<f32> = trainer.records(true).unwrap().iter().map(|r| r.loss).collect();
+        let losses: Vec<f32> = trainer.records(true).unwrap().iter().map(|r| r.loss.unwrap()).collect();
         let after = weights(&trainer);
         let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.safetensors"));
         save(trainer.store(), &file).unwrap();
@@ -225,7 +225,7 @@ impl Model for Held {
         let log_probs = g.per_example(log_probs)?;
         let log_prob = g.mean_all(log_probs)?;
         let loss = g.sub(loss, log_prob)?;
-        let latent = wavae::vae::Latent { z, mu: z, q: None, log_q_flowed: None };
+        let latent = wavae::vae::Latent::point(z);
         let (players, figures) = (vec![], vec![]);
         let (elbo, kl, kl_each, mean) = (loss, loss, loss, decoded);
         Ok(Terms { loss, players, elbo, reconstruction, kl, figures, reconstruction_each, kl_each, latent, mean })
@@ -417,6 +417,9 @@ fn images_come_back_from_files_of_codes() {
     for (name, changes) in [("vq-faces", &faces[..]), ("vae-digits", &sizes)] {
         let test = Recipe::named(name, changes).unwrap().data.open(None).unwrap().test;
         let mut codec = Codec::open(&folder(name), &Device::Cpu).unwrap();
+        for none in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(codec.compress(&test, none).unwrap_err().to_string().contains("steps above 0"));
+        }
         let made = codec.compress(&test, 0.5).unwrap();
         let path = folder(name).join("test.wvz");
         let bytes = made.save(&path).unwrap();

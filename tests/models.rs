@@ -43,7 +43,7 @@ fn checkpointed_training_is_the_plain_one() {
         let config = Config { steps: 5, batch: 8, recompute, ..Config::default() };
         let mut trainer = Trainer::new(device, &model.vae, &resident(model.image, 37), config).unwrap();
         trainer.advance_many(5).unwrap();
-        let losses: Vec<f32> = trainer.records(true).unwrap().iter().map(|r| r.loss).collect();
+        let losses: Vec<f32> = trainer.records(true).unwrap().iter().map(|r| r.loss.unwrap()).collect();
         let read = |(name, _): (String, _)| trainer.store().read(&name).unwrap().as_f32().to_vec();
         let weights: Vec<Vec<f32>> = trainer.store().weights().into_iter().map(read).collect();
         assert_eq!(trainer.plan().contains("computed again"), recompute != Recompute::Nothing, "{}", trainer.plan());
@@ -128,7 +128,7 @@ fn train(device: &Device, model: &Model, steps: u64) -> Run {
     let mut losses = vec![];
     while trainer.step() < steps {
         trainer.advance().unwrap();
-        losses.extend(trainer.records(true).unwrap().iter().map(|r| f64::from(r.loss)));
+        losses.extend(trainer.records(true).unwrap().iter().map(|r| f64::from(r.loss.unwrap())));
     }
     assert_eq!(losses.len() as u64, steps);
     Run { losses, before, after: weights(&trainer, true), states: weights(&trainer, false) }

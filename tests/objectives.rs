@@ -13,7 +13,8 @@ use wavae::vae::objective::{
     Adversarial, BetaTc, CodeDiscriminator, Dip, Factor, InfoVae, Iwae, Kernel, Pass, VaeGan, shuffled,
 };
 use wavae::vae::{
-    Batch, Corruption, Delta, DiagonalGaussian, Elbo, MixturePrior, Model as _, Objective as Part, StandardNormal,
+    Batch, Corruption, Delta, DiagonalGaussian, Elbo, MixturePrior, Model as _, Objective as Part, Pseudo,
+    StandardNormal, VampPrior,
 };
 use wavae::{Array, TensorType};
 
@@ -64,9 +65,9 @@ fn every_objective_in_a_whole_model() {
 }
 
 /// The gradient of every parameter, averaged over `draws` of the noise, with its standard error.
-fn average(model: &Model, draws: u32) -> Vec<(String, Vec<(f64, f64)>)> {
+fn average(model: &Model, draws: u32) -> Averages {
     let mut objective = Objective::new(model, 4).unwrap();
-    let mut sums: Vec<(String, Vec<(f64, f64)>)> = vec![];
+    let mut sums: Averages = vec![];
     for draw in 0..draws {
         objective.inputs.iter_mut().filter(|(name, _)| name == "rng").for_each(|(_, state)| {
             *state = Array::u32([4], vec![1, 2, 3, draw]).unwrap();
@@ -95,11 +96,33 @@ fn average(model: &Model, draws: u32) -> Vec<(String, Vec<(f64, f64)>)> {
 /// the same number.
 #[test]
 fn the_doubly_reparameterized_gradient_agrees_with_the_plain_one() {
-    let [plain, doubly] = [false, true].map(|dreg| average(&aiming("iwae", Iwae { samples: 8, dreg }), 300));
+    let model = |dreg| aiming("iwae", Iwae { samples: 8, dreg });
+    let (far, less, all) = compared([false, true].map(|dreg| average(&model(dreg), 300)));
+    assert!(far == 0 && less > all * 3 / 4, "{far} far, {less} of {all} less noisy");
+}
+
+/// The components of a VampPrior are posteriors, so the encoder is in the prior too.
+#[test]
+fn the_doubly_reparameterized_gradient_goes_through_a_prior_of_encoded_inputs() {
+    let model = |dreg| {
+        let mut model = aiming("iwae", Iwae { samples: 8, dreg });
+        model.vae.prior = Box::new(VampPrior { pseudo_inputs: 2, range: Pseudo::Unit });
+        model
+    };
+    let (far, ..) = compared([false, true].map(|dreg| average(&model(dreg), 300)));
+    assert_eq!(far, 0);
+    gradients(&model(true), 5);
+}
+
+type Averages = Vec<(String, Vec<(f64, f64)>)>;
+
+/// Of the numbers of the encoder's gradient how many differ by five standard errors, how many have less noise in the second, and
+/// how many there are; all others must be the same.
+fn compared([plain, doubly]: [Averages; 2]) -> (usize, usize, usize) {
     let (mut less, mut all, mut far) = (0, 0, 0);
     for ((name, a), (_, b)) in plain.iter().zip(&doubly) {
         for ((a, ea), (b, eb)) in a.iter().zip(b) {
-            if name.starts_with("decoder") {
+            if ["decoder", "prior"].iter().any(|scope| name.starts_with(scope)) {
                 assert!((a - b).abs() <= 1e-9 * (1.0 + a.abs()), "{name}: {a} and {b}");
                 continue;
             }
@@ -110,7 +133,26 @@ fn the_doubly_reparameterized_gradient_agrees_with_the_plain_one() {
         }
     }
     println!("encoder: {far} of {all} differ by five standard errors, {less} have less noise");
-    assert!(far == 0 && less > all * 3 / 4, "{far} far, {less} of {all} less noisy");
+    (far, less, all)
+}
+
+/// A trained prior of a VAE-GAN follows the codes, as in the plain bound: the gradient is that of β · KL.
+#[test]
+fn a_vae_gan_fits_its_prior_to_the_codes() {
+    let of_prior = |objective: Box<dyn Part>| {
+        let mut model = aiming("vae-gan", Elbo::default());
+        (model.vae.prior, model.vae.objective) = (Box::new(MixturePrior { components: 3 }), objective);
+        let mut all = Objective::new(&model, 5).unwrap().interpret::<f64>().unwrap();
+        all.retain(|(name, _)| name.starts_with("prior."));
+        all
+    };
+    let plain = of_prior(Box::new(Elbo::default()));
+    let found = of_prior(Box::new(VaeGan { features: features(), gamma: 0.7, pixels: 0.3 }));
+    assert_eq!((plain.len(), found.len()), (3, 3));
+    for ((name, a), (_, b)) in plain.iter().zip(&found) {
+        assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9), "{name}: {b:?}, not {a:?}");
+        assert!(a.iter().any(|a| a.abs() > 1e-6), "{name}: {a:?}");
+    }
 }
 
 /// Values of a graph in f64; β is 1.
@@ -228,4 +270,7 @@ fn objectives_say_which_posterior_they_need() {
     assert!(refused(&point(Box::new(Iwae { samples: 2, dreg: false }))).contains("not a point"));
     assert!(refused(&point(Box::new(Dip { off_diagonal: 1.0, diagonal: 1.0, second: false }))).contains("Gaussian"));
     assert!(refused(&aiming("none", Iwae { samples: 0, dreg: false })).contains("1 sample or more"));
+    let mut led = aiming("trained", Adversarial { weight: 3.0, discriminator: DISCRIMINATOR });
+    led.vae.prior = Box::new(MixturePrior { components: 2 });
+    assert!(refused(&led).contains("take the normal prior"));
 }

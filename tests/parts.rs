@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::models::{Model, Objective, likely, resident, with};
+use common::models::{Model, Objective, images, likely, resident, with};
 use common::whole::{gradients, objective_gradient};
 use wavae::flow::{Chain, Coupling, InverseAutoregressive, Made, MaskedAutoregressive, Planar, Radial};
 use wavae::graph::{Graph, Recompute};
@@ -11,7 +11,7 @@ use wavae::nn::Mode;
 use wavae::train::{Config, Trainer};
 use wavae::vae::{
     Batch, Delta, DiagonalGaussian, DiscretizedLogisticPixels, Elbo, FlowPrior, Flowed, GaussianPixels, LaplacePixels,
-    LaplaceReals, MixturePrior, Model as _, NegativeBinomialCounts, PoissonCounts, Posterior as _, Spread,
+    LaplaceReals, MixturePrior, Model as _, NegativeBinomialCounts, PoissonCounts, Posterior as _, Pseudo, Spread,
     StandardNormal, VampPrior,
 };
 use wavae::{Array, Device, Executable, Store, TensorType, tensor::Shape};
@@ -49,7 +49,9 @@ fn every_prior_and_flow_in_a_whole_model() {
     let couplings = || Chain::new().then(Coupling { hidden: 5, swap: false }).then(Coupling { hidden: 5, swap: true });
     for model in [
         with("mixture prior", base(), MixturePrior { components: 4 }),
-        with("vamp prior", base(), VampPrior { pseudo_inputs: 4 }),
+        with("vamp prior", base(), VampPrior { pseudo_inputs: 4, range: Pseudo::Unit }),
+        with("vamp prior of counts", base(), VampPrior { pseudo_inputs: 4, range: Pseudo::NotNegative }),
+        with("vamp prior of reals", base(), VampPrior { pseudo_inputs: 4, range: Pseudo::Real }),
         with("maf prior", base(), FlowPrior { flow: Box::new(MaskedAutoregressive { net: made(false) }) }),
         with("coupling prior", base(), FlowPrior { flow: Box::new(couplings()) }),
         with("planar and radial posterior", flowed(Chain::new().then(Planar).then(Radial)), StandardNormal),
@@ -92,7 +94,7 @@ fn priors_sample_what_they_score() {
     for model in [
         with("standard normal", base(), StandardNormal),
         with("mixture", base(), MixturePrior { components: 5 }),
-        with("vamp", base(), VampPrior { pseudo_inputs: 6 }),
+        with("vamp", base(), VampPrior { pseudo_inputs: 6, range: Pseudo::Unit }),
         with("maf", base(), FlowPrior { flow: Box::new(Chain::new().then(maf).then(maf)) }),
     ] {
         let mut g = Graph::new();
@@ -129,11 +131,52 @@ fn priors_sample_what_they_score() {
 #[test]
 fn a_vamp_prior_refuses_what_is_no_gaussian() {
     let flowed = Flowed { base: DiagonalGaussian::new(3), flow: Box::new(Chain::new().then(Planar)) };
-    let model = with("vamp prior behind a flow", flowed, VampPrior { pseudo_inputs: 4 });
+    let model = with("vamp prior behind a flow", flowed, VampPrior { pseudo_inputs: 4, range: Pseudo::Unit });
     let refused = Objective::new(&model, 3).map(drop).unwrap_err().to_string();
     assert!(refused.contains("this prior needs a posterior"), "{refused}");
     let drawn = model.vae.sample_prior(&mut Graph::new(), 2, &[7, 5, 1].into());
     assert!(drawn.unwrap_err().to_string().contains("this prior needs a posterior"));
+}
+
+/// Where a pseudo-input is an example, its posterior is a part of the prior, and all of it where it is the only one: ln q(z|x) and
+/// ln p(z) are one number, for data that lie anywhere and for those above 0.
+#[test]
+fn pseudo_inputs_can_be_the_data() {
+    let x: Vec<f32> = (0..35).map(|i| 0.3 * i as f32 - 4.2).collect();
+    let above: Vec<f32> = x.iter().map(|x| x.abs() + 0.1).collect();
+    let softplus_of = |x: f32| (f64::from(x).exp() - 1.0).ln() as f32;
+    for (range, x, raw) in [
+        (Pseudo::Real, x.clone(), x),
+        (Pseudo::NotNegative, above.clone(), above.into_iter().map(softplus_of).collect()),
+    ] {
+        let mut model = with("vamp prior", DiagonalGaussian::new(3), VampPrior { pseudo_inputs: 1, range });
+        model.vae.likelihood = Box::new(LaplaceReals { scale: Spread::Learned });
+        let shape = [1, 7, 5, 1];
+        let columns = vec![("x", Array::f32(shape, x).unwrap())];
+        let mut objective = Objective::of(&model.vae, columns, Recompute::Nothing).unwrap();
+        objective.weights.insert("prior.pseudo_inputs".into(), Array::f32(shape, raw).unwrap());
+        let kl = objective.terms.kl;
+        let (mut interpreter, mut memory) = objective.interpreter::<f64>(&[kl]).unwrap();
+        interpreter.run(&mut memory).unwrap();
+        let kl = interpreter.read_real(kl, &memory)[0];
+        assert!(kl.abs() < 1e-5, "{range:?}: ln q(z|x) − ln p(z) is {kl}"); // weights are f32
+    }
+}
+
+/// A σ is said of codes that are Gaussian around μ: not of those behind a flow, whose first σ is that of another number.
+#[test]
+fn codes_behind_a_flow_have_no_sigma() {
+    let flowed = || Flowed { base: DiagonalGaussian::new(2), flow: Box::new(Chain::new().then(Planar)) };
+    for (model, has) in [
+        (with("gaussian", DiagonalGaussian::new(2), StandardNormal), true),
+        (with("flowed", flowed(), StandardNormal), false),
+        (with("point", Delta { latent: 2 }, StandardNormal), false),
+    ] {
+        let config = Config { batch: 8, ..Config::default() };
+        let mut trainer = Trainer::new(&Device::Cpu, &model.vae, &resident(model.image, 8), config).unwrap();
+        let (mu, sigma) = trainer.evaluator().posterior(&images(model.image, 8)).unwrap();
+        assert_eq!((mu.len(), sigma.is_some()), (16, has), "{}", model.name);
+    }
 }
 
 /// Free bits are for each latent dimension, whether the KL falls apart into dimensions or not.

@@ -53,7 +53,7 @@ pub fn curves(metrics: &Metrics, kl_dims: &[f64], out: &Path) -> Result<()> {
         let plot = LinePlot::new(name).x("step").y("nats per image").robust();
         kinds.iter().fold(plot, |plot, (kind, points)| plot.series(*kind, points)).save(out.join(file))
     };
-    curve("-ELBO", "loss.png", |r| -r.elbo)?;
+    curve("-ELBO", "loss.png", |r| r.reconstruction + r.kl)?;
     curve("KL", "kl.png", |r| r.kl)?;
     let chart = BarChart::new("KL of each latent dimension").y("nats").values("z", kl_dims).sorted();
     chart.save(out.join("kl_dimensions.png"))

@@ -88,7 +88,8 @@ impl Usage {
         }
         if !self.constant.is_empty() {
             let pay = if self.constant.len() == 1 { "pays" } else { "pay" };
-            parts.push(format!("{} of {all} {pay} KL for the same code whatever the example", self.constant.len()));
+            let of = if parts.is_empty() { format!("{all} latent {dimensions}") } else { all.to_string() };
+            parts.push(format!("{} of {of} {pay} KL for the same code whatever the example", self.constant.len()));
         }
         let prefix = if self.active.is_empty() { "posterior collapse, the decoder ignores z: " } else { "" };
         format!("{prefix}{}", parts.join(" and "))

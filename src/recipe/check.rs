@@ -2,10 +2,10 @@
 
 use super::Recipe;
 use crate::error::{Error, Result};
-use toml::Value;
+use toml::{Table, Value};
 
 /// Keys that count something there must be, wherever they stand.
-const COUNTS: [&str; 18] = [
+const COUNTS: [&str; 19] = [
     "batch",
     "blocks",
     "channels",
@@ -17,6 +17,7 @@ const COUNTS: [&str; 18] = [
     "latent",
     "layers",
     "model.objective.samples",
+    "period",
     "pseudo_inputs",
     "steps",
     "test",
@@ -33,8 +34,24 @@ const MOST_PARTS: i64 = 1000;
 /// Keys of numbers above 0.
 const POSITIVE: [&str; 4] = ["eps", "rate", "scale", "sigma"];
 /// Keys of numbers of 0 or more.
-const NOT_NEGATIVE: [&str; 8] =
-    ["capacity", "clip", "floor", "free_bits", "gamma", "pixels", "probability", "weight_decay"];
+const NOT_NEGATIVE: [&str; 14] = [
+    "alpha",
+    "capacity",
+    "clip",
+    "commitment",
+    "diagonal",
+    "free_bits",
+    "gamma",
+    "off_diagonal",
+    "pixels",
+    "restart",
+    "to",
+    "value",
+    "weight",
+    "weight_decay",
+];
+/// Keys of shares, from 0 to 1.
+const SHARES: [&str; 4] = ["decay", "floor", "probability", "ramp"];
 /// The stages of Burda 2015 grow by 3: this many are 10⁹ passes.
 const MOST_STAGES: i64 = 20;
 
@@ -54,6 +71,7 @@ pub(super) fn numbers(recipe: &Recipe) -> Result<()> {
 
 fn walk(path: &str, value: &Value) -> Result<()> {
     match value {
+        Value::Table(table) if table.get("kind").and_then(Value::as_str) == Some("info") => info(path, table),
         Value::Table(table) => table.iter().try_for_each(|(key, value)| {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
             walk(&path, value)
@@ -63,6 +81,20 @@ fn walk(path: &str, value: &Value) -> Result<()> {
         Value::Float(number) => float(path, *number),
         _ => Ok(()),
     }
+}
+
+/// The weights of Zhao 2019 (arXiv 1706.02262, equation 6) that α and λ make: α by itself may well be below 0.
+fn info(path: &str, table: &Table) -> Result<()> {
+    let number = |key| table.get(key).and_then(Value::as_float).unwrap_or_default();
+    let (alpha, lambda) = (number("alpha"), number("lambda"));
+    for (what, weight) in [("1 - alpha", 1.0 - alpha), ("alpha + lambda - 1", alpha + lambda - 1.0)] {
+        // What is 0 in f32 may be below it by as much as its 2⁻²⁴.
+        if !weight.is_finite() || weight < -1e-6 * (1.0 + alpha.abs()) {
+            let message = format!("{path}: {what} is {weight}, and it is a weight: it must be finite and 0 or more");
+            return Err(Error::Config(message));
+        }
+    }
+    Ok(())
 }
 
 fn is(path: &str, keys: &[&str]) -> bool {
@@ -98,6 +130,12 @@ fn float(path: &str, number: f64) -> Result<()> {
     }
     if is(path, &["beta1", "beta2"]) && !(0.0..1.0).contains(&number) {
         return Err(Error::Config(format!("{path} = {number}: it must be 0 or more and below 1")));
+    }
+    if is(path, &SHARES) && !(0.0..=1.0).contains(&number) {
+        return Err(Error::Config(format!("{path} = {number}: it must be between 0 and 1")));
+    }
+    if is(path, &["ramp"]) && number == 0.0 {
+        return Err(Error::Config(format!("{path} = {number}: it must be above 0")));
     }
     if is(path, &NOT_NEGATIVE) && number < 0.0 {
         return Err(Error::Config(format!("{path} = {number}: it must be 0 or more")));

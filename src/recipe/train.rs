@@ -28,7 +28,7 @@ pub enum ScheduleSpec {
         to: f32,
         /// Steps of a cycle.
         period: u64,
-        /// Share that rises.
+        /// Share that rises, above 0.
         ramp: f32,
     },
 }
@@ -105,8 +105,8 @@ pub struct TrainSpec {
     pub warmup: u64,
     /// What remains of the rate at the end, as a share.
     pub floor: f32,
-    /// The stages of Burda 2015 (stage i of 3ⁱ passes at rate · 10^(−i/7)), this many, instead of a warm-up and a cosine and
-    /// instead of `steps`; 0 for none.
+    /// The stages of Burda 2015 (stage i of 3ⁱ passes at rate · 10^(−i/(stages − 1))), this many, instead of a warm-up and a
+    /// cosine and instead of `steps`; 0 for none.
     pub stages: u32,
     /// Adam's β₁.
     pub beta1: f32,

@@ -14,13 +14,13 @@ use crate::vae::{Batch, Model, leaf};
 /// Means over a set, in nats per example.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
-    /// The evidence lower bound with one sample an example.
+    /// The evidence lower bound with one sample an example; where the model is not [`Model::bounded`] only −reconstruction.
     pub elbo: f64,
     /// −ln p(x|z).
     pub reconstruction: f64,
     /// KL(q(z|x) ‖ p(z)).
     pub kl: f64,
-    /// Its parts, by latent dimension where it falls apart so.
+    /// Its parts ([`crate::vae::Terms::kl_each`]).
     pub kl_dims: Vec<f64>,
 }
 
@@ -83,7 +83,7 @@ impl Evaluator {
         let mut g = Graph::new();
         let terms = model.terms(&mut g, &columns, Mode::Eval)?;
         let mut roots = vec![terms.reconstruction_each, terms.kl_each, terms.latent.mu];
-        roots.extend(terms.latent.q.map(|q| q.logvar));
+        roots.extend(terms.latent.logvar);
         let mut d = Graph::new();
         let z = d.input("z", TensorType::f32([batch, model.latent()]))?;
         let mean = model.decode(&mut d, z, &columns)?;
@@ -165,7 +165,7 @@ impl Evaluator {
         Ok(self.posterior(set)?.0)
     }
 
-    /// μ of every example, and σ where the posterior is Gaussian, [N, L] row-major each.
+    /// μ of every example, and σ around it where the posterior is Gaussian (not behind a flow), [N, L] row-major each.
     ///
     /// # Errors
     /// As [`Evaluator::bounds`].

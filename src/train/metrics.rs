@@ -16,10 +16,12 @@ pub struct Record {
     pub step: u64,
     /// Seconds since training began.
     pub seconds: f64,
-    /// What was minimised.
-    pub loss: f32,
-    /// The evidence lower bound.
-    pub elbo: f32,
+    /// What was minimised; absent in validation, where nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<f32>,
+    /// The evidence lower bound; absent where the model has none ([`crate::vae::Model::bounded`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elbo: Option<f32>,
     /// −ln p(x|z).
     pub reconstruction: f32,
     /// KL(q(z|x) ‖ p(z)).

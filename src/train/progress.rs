@@ -38,7 +38,11 @@ impl Progress {
         let seconds = self.start.elapsed().as_secs_f64().max(1e-9);
         let rate = record.step as f64 * self.batch as f64 / seconds;
         let Record { elbo, reconstruction, kl, .. } = record;
-        let text = format!("{rate:.0} images/s  ELBO {elbo:.1}  reconstruction {reconstruction:.1}  KL {kl:.1} nats");
+        let terms = match elbo {
+            Some(elbo) => format!("ELBO {elbo:.1}  reconstruction {reconstruction:.1}  KL {kl:.1} nats"),
+            None => format!("reconstruction {reconstruction:.1} nats"),
+        };
+        let text = format!("{rate:.0} images/s  {terms}");
         if let Some(bar) = &self.bar {
             bar.set_position(record.step);
             bar.set_message(text);

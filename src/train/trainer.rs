@@ -28,6 +28,7 @@ pub struct Trainer {
     /// As [`describe`] lists them.
     watched: Vec<Value>,
     names: Vec<&'static str>,
+    bounded: bool,
     step: u64,
     start: Instant,
     /// Inputs of steps whose figures have not arrived.
@@ -117,7 +118,8 @@ impl Trainer {
         let feed = source.open(&store, config.batch, config.seed)?;
         let recent = VecDeque::new();
         let (step, start) = (0, Instant::now());
-        Ok(Self { config, graph, store, exe, plan, feed, evaluator, watched, names, step, start, recent })
+        let bounded = model.bounded();
+        Ok(Self { config, graph, store, exe, plan, feed, evaluator, watched, names, bounded, step, start, recent })
     }
     /// Measures the kernel variants that training and evaluating this model can run with on `device`, and keeps the fastest
     /// for every [`Trainer::new`] from now on ([`tune::tune`]). `say` is told of each as it is done.
@@ -238,8 +240,8 @@ impl Trainer {
                 kind: "train",
                 step,
                 seconds: self.start.elapsed().as_secs_f64(),
-                loss: figure(0),
-                elbo: figure(1),
+                loss: Some(figure(0)),
+                elbo: Some(figure(1)).filter(|_| self.bounded),
                 reconstruction: figure(2),
                 kl: figure(3),
                 beta: self.config.beta.at(step - 1),
@@ -276,7 +278,7 @@ impl Trainer {
         Ok(records)
     }
 
-    /// The bound over `set`.
+    /// The terms of the bound over `set`.
     pub fn validate(&mut self, set: &dyn Examples) -> Result<Figures> {
         self.evaluator.figures(set, self.config.seed)
     }
@@ -317,24 +319,25 @@ impl Trainer {
             }
             if let Some(set) = valid.filter(|_| last || (every > 0 && self.step.is_multiple_of(every))) {
                 let Figures { elbo, reconstruction, kl, .. } = self.validate(set)?;
-                let beta = self.config.beta.at(self.step - 1);
-                let loss = (reconstruction + f64::from(beta) * kl) as f32;
                 let record = Record {
                     kind: "valid",
                     step: self.step,
                     seconds: self.start.elapsed().as_secs_f64(),
-                    loss,
-                    elbo: elbo as f32,
+                    loss: None,
+                    elbo: Some(elbo as f32).filter(|_| self.bounded),
                     reconstruction: reconstruction as f32,
                     kl: kl as f32,
-                    beta,
+                    beta: self.config.beta.at(self.step - 1),
                     grad_norm: None,
                     figures: BTreeMap::new(),
                 };
-                progress.note(&format!(
-                    "step {}: validation ELBO {elbo:.1}, reconstruction {reconstruction:.1}, KL {kl:.1} nats/example",
-                    self.step
-                ));
+                progress.note(&match self.bounded {
+                    true => format!(
+                        "step {}: validation ELBO {elbo:.1}, reconstruction {reconstruction:.1}, KL {kl:.1} nats/example",
+                        self.step
+                    ),
+                    false => format!("step {}: validation reconstruction {reconstruction:.1} nats/example", self.step),
+                });
                 metrics.push(record)?;
                 keep(&self.store)?;
             }

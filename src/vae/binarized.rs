@@ -35,6 +35,9 @@ impl Model for Binarized {
     fn latent(&self) -> usize {
         self.inner.latent()
     }
+    fn bounded(&self) -> bool {
+        self.inner.bounded()
+    }
     fn decode(&self, g: &mut Graph, z: Value, batch: &Batch) -> Result<Value> {
         self.inner.decode(g, z, batch)
     }

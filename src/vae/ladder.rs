@@ -238,7 +238,6 @@ impl Model for Ladder {
             let weighted = g.mul(minimised, beta)?;
             let logvars = still.steps.iter().map(|step| Ok(inferred(step)?.logvar)).collect::<Result<Vec<_>>>()?;
             let (mu, logvar) = (still.codes(g, |step| step.z)?, g.concat(&logvars, 1)?);
-            let q = Some(Normal { mu, logvar });
             Ok(Terms {
                 loss: g.add(reconstruction, weighted)?,
                 players: vec![],
@@ -248,7 +247,11 @@ impl Model for Ladder {
                 figures: KL.into_iter().zip(by_level).collect(),
                 reconstruction_each,
                 kl_each,
-                latent: Latent { z: way.codes(g, |step| step.z)?, mu, q, log_q_flowed: Some(log_q) },
+                latent: Latent {
+                    z: way.codes(g, |step| step.z)?,
+                    log_q_flowed: Some(log_q),
+                    ..Latent::gaussian(mu, Normal { mu, logvar })
+                },
                 mean: self.likelihood.mean(g, decoded)?,
             })
         })

@@ -36,7 +36,7 @@ pub use model::{Discrete, Model, Player, Terms};
 pub use multimodal::{Alignment, Joint, Modality, Multimodal, product_of_experts, shared_information};
 pub use objective::{Elbo, Objective, Pass};
 pub use posterior::{Behind, Delta, Deviation, DiagonalGaussian, Draws, Flowed, Latent, Posterior};
-pub use prior::{ClassPrior, FlowPrior, MixturePrior, Prior, PriorContext, StandardNormal, VampPrior};
+pub use prior::{ClassPrior, FlowPrior, MixturePrior, Prior, PriorContext, Pseudo, StandardNormal, VampPrior};
 pub use quantized::{CodePrior, Codebook, Quantized, VectorQuantized};
 pub use semi::{Above, Classifier, M2, Stacked};
 pub use sequence::{Draw, Elements, Picked, Reader, SequenceVae, Strokes, Words, Writer};
@@ -202,6 +202,10 @@ impl Vae {
         ask: impl FnOnce(&PriorContext<'_>) -> Result<R>,
     ) -> Result<R> {
         let encode = |g: &mut Graph, x: Value| {
+            if self.classes.is_some() {
+                let message = "a prior of encoded inputs, which are of no class, and a model under classes";
+                return Err(Error::Config(format!("{message} do not go together: take a normal or a class prior")));
+            }
             let features = g.scoped("encoder", |g| self.encoder.forward(g, x, Mode::Eval))?;
             let q = g.scoped("posterior", |g| self.posterior.distribution(g, features))?;
             q.ok_or_else(|| {
@@ -250,6 +254,10 @@ impl Model for Vae {
 
     fn latent(&self) -> usize {
         self.posterior.latent()
+    }
+
+    fn bounded(&self) -> bool {
+        self.posterior.has_density()
     }
 
     fn decode(&self, g: &mut Graph, z: Value, batch: &Batch) -> Result<Value> {

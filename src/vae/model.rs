@@ -19,6 +19,12 @@ pub trait Model: Debug + Send + Sync {
     /// Length L of a code.
     fn latent(&self) -> usize;
 
+    /// Whether [`Terms::elbo`] bounds ln p(x). Where the posterior is a point among infinitely many its KL is infinite; it is
+    /// left out, and what remains is −reconstruction, which bounds nothing.
+    fn bounded(&self) -> bool {
+        true
+    }
+
     /// E[x|z] of codes `z` [B, L], in evaluation; `batch` has what the model is conditioned on.
     fn decode(&self, g: &mut Graph, z: Value, batch: &Batch) -> Result<Value>;
 
@@ -94,7 +100,7 @@ pub struct Terms {
     pub loss: Value,
     /// Who minimises something else.
     pub players: Vec<Player>,
-    /// The evidence lower bound, whatever β and free bits are: a scalar.
+    /// The evidence lower bound, whatever β and free bits are, where the model is [`Model::bounded`]: a scalar.
     pub elbo: Value,
     /// −ln p(x|z): a scalar.
     pub reconstruction: Value,
@@ -104,7 +110,9 @@ pub struct Terms {
     pub figures: Vec<(&'static str, Value)>,
     /// −ln p(x|z) of each example: \[B\].
     pub reconstruction_each: Value,
-    /// KL of each example in its parts, which sum to it: [B, L] by latent dimension where it falls apart so, else [B, 1].
+    /// KL of each example in its parts, which sum to it, [B, D]: D = L by latent dimension, those of all levels side by side
+    /// where there are levels; by place where codes are rows of a table; with that of the class as the last where the class is
+    /// latent; D = 1 where it does not fall apart, behind flows and of mixtures.
     pub kl_each: Value,
     /// The sample and its distribution.
     pub latent: Latent,
@@ -130,7 +138,7 @@ impl Terms {
             figures: vec![],
             reconstruction_each,
             kl_each: g.full([batch, 1], 0.0)?,
-            latent: Latent { z: code, mu: code, q: None, log_q_flowed: None },
+            latent: Latent::point(code),
             mean,
         })
     }

@@ -1,5 +1,6 @@
 //! What a run asks of a family of models. Each implements it in its own file; `ModelSpec` only says which there are.
 
+use super::numbers::Of;
 use super::parts::LikelihoodSpec;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -24,6 +25,11 @@ pub(in crate::recipe) trait Family {
     /// The likelihood of `x`, where it is one of those that single numbers can have.
     fn likelihood(&self) -> Option<LikelihoodSpec> {
         None
+    }
+
+    /// The likelihoods that are held to columns of the data.
+    fn likelihoods(&self) -> Vec<Of<'_>> {
+        self.likelihood().map(|likelihood| ("model.likelihood".into(), "x", likelihood)).into_iter().collect()
     }
 
     /// Whether the model is built for the classes of its data.

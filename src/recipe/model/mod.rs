@@ -5,6 +5,7 @@ mod family;
 mod ladder;
 mod multimodal;
 mod nets;
+mod numbers;
 mod parts;
 mod quantized;
 mod semi;
@@ -79,7 +80,19 @@ impl ModelSpec {
     /// # Errors
     /// Where it does not fit the data.
     pub fn build(&self, train: &Dataset, binarize: Binarize) -> Result<Box<dyn Model>> {
+        self.fit(train, binarize)?;
         Ok(binarized(self.family().model(train)?, binarize))
+    }
+
+    /// Whether `set` holds numbers that the likelihoods are of, and that bits can be drawn for.
+    ///
+    /// # Errors
+    /// Where it does not; which key, what the column holds, what would fit.
+    pub(super) fn fit(&self, set: &Dataset, binarize: Binarize) -> Result<()> {
+        if binarize == Binarize::Dynamic {
+            numbers::probabilities(set)?;
+        }
+        numbers::fit(&self.family().likelihoods(), set)
     }
 
     /// A plain classifier of the same size: the way from x to the classes in this model.

@@ -2,6 +2,7 @@
 
 use super::family::Family;
 use super::nets::Net;
+use super::numbers::Of;
 use super::parts::LikelihoodSpec;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -118,6 +119,10 @@ impl MultimodalSpec {
 impl Family for MultimodalSpec {
     fn model(&self, train: &Dataset) -> Result<Box<dyn Model>> {
         Ok(Box::new(self.build(train)?))
+    }
+    fn likelihoods(&self) -> Vec<Of<'_>> {
+        let key = |column: &str| format!("model.modalities.{column}.likelihood");
+        self.modalities.iter().map(|(column, spec)| (key(column), column.as_str(), spec.likelihood)).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::vae::objective::{Adversarial, BetaTc, CodeDiscriminator, Dip, Factor,
 use crate::vae::{
     BernoulliLogits, ClassPrior, Corruption, Delta, DiagonalGaussian, DiscretizedLogisticPixels, Elbo, FlowPrior,
     Flowed, GaussianPixels, GaussianReals, LaplacePixels, LaplaceReals, Likelihood, MixturePrior,
-    NegativeBinomialCounts, Objective, PoissonCounts, Posterior, Prior, Spread, StandardNormal, VampPrior,
+    NegativeBinomialCounts, Objective, PoissonCounts, Posterior, Prior, Pseudo, Spread, StandardNormal, VampPrior,
 };
 use serde::{Deserialize, Serialize};
 
@@ -142,12 +142,13 @@ pub enum PriorSpec {
 }
 
 impl PriorSpec {
-    pub(super) fn build(&self) -> Box<dyn Prior> {
+    /// The prior of a model of numbers that lie where `range` says.
+    pub(super) fn build(&self, range: Pseudo) -> Box<dyn Prior> {
         match self {
             Self::Normal => Box::new(StandardNormal),
             Self::Class => Box::new(ClassPrior),
             Self::Mixture { components } => Box::new(MixturePrior { components: *components }),
-            Self::Vamp { pseudo_inputs } => Box::new(VampPrior { pseudo_inputs: *pseudo_inputs }),
+            Self::Vamp { pseudo_inputs } => Box::new(VampPrior { pseudo_inputs: *pseudo_inputs, range }),
             Self::Flow { flow } => Box::new(FlowPrior { flow: flow.build() }),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::family::Family;
 use super::nets::Net;
+use super::numbers::Of;
 use super::parts::{LikelihoodSpec, ObjectiveSpec, PosteriorSpec, PriorSpec};
 use super::vae::VaeSpec;
 use crate::data::Dataset;
@@ -96,7 +97,7 @@ impl M2Spec {
                 Some(joint) => Box::new(Behind { net: Box::new(joint.encoder(&[1].into())?), base: posterior }),
                 None => posterior,
             },
-            prior: self.prior.build(),
+            prior: self.prior.build(self.likelihood.pseudo()),
             decoder: Box::new(decoder),
             likelihood,
             objective: ObjectiveSpec::default().build(1, shape)?,
@@ -112,6 +113,10 @@ impl M2Spec {
 
 impl M1M2Spec {
     fn build(&self, train: &Dataset) -> Result<Stacked> {
+        if !self.above.likelihood.of_reals() {
+            let message = "model.above.likelihood: it is of codes, which are any numbers; take gaussian or laplace";
+            return Err(Error::Config(message.into()));
+        }
         let above = self.above.build(&[self.below.latent].into(), train.classes)?;
         Ok(Stacked { below: self.below.build(train)?, above: Above::M2(above) })
     }
@@ -126,6 +131,9 @@ impl Family for M1Spec {
     }
     fn likelihood(&self) -> Option<LikelihoodSpec> {
         Some(self.below.likelihood)
+    }
+    fn likelihoods(&self) -> Vec<Of<'_>> {
+        vec![("model.below.likelihood".into(), "x", self.below.likelihood)]
     }
     fn conditional(&self) -> bool {
         true
@@ -156,6 +164,9 @@ impl Family for M1M2Spec {
     }
     fn likelihood(&self) -> Option<LikelihoodSpec> {
         Some(self.below.likelihood)
+    }
+    fn likelihoods(&self) -> Vec<Of<'_>> {
+        vec![("model.below.likelihood".into(), "x", self.below.likelihood)]
     }
     fn conditional(&self) -> bool {
         true

@@ -5,7 +5,7 @@ use super::parts::{PosteriorSpec, PriorSpec};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::tensor::DType;
-use crate::vae::{Elbo, Model, Reader, SequenceVae, Strokes, Words, Writer};
+use crate::vae::{Elbo, Model, Pseudo, Reader, SequenceVae, Strokes, Words, Writer};
 use serde::{Deserialize, Serialize};
 
 /// An encoder of sequences.
@@ -121,7 +121,7 @@ impl TextSpec {
             elements: Box::new(Words { vocabulary: train.vocabulary.len(), width: self.width }),
             reader: self.encoder.into(),
             posterior: self.posterior.build(self.latent),
-            prior: self.prior.build(),
+            prior: self.prior.build(Pseudo::Real),
             writer: self.decoder.into(),
             dropout: self.word_dropout,
             objective: Elbo { free_bits: self.free_bits, capacity: None },
@@ -169,7 +169,7 @@ impl SketchSpec {
             elements: Box::new(Strokes::like(train.floats("x")?, self.components)?),
             reader: self.encoder.into(),
             posterior: self.posterior.build(self.latent),
-            prior: self.prior.build(),
+            prior: self.prior.build(Pseudo::Real),
             writer: self.decoder.into(),
             dropout: self.dropout,
             objective: Elbo { free_bits: self.free_bits, capacity: None },

@@ -51,7 +51,7 @@ impl VaeSpec {
         Ok(Vae {
             encoder: Box::new(self.encoder.encoder(&shape)?),
             posterior: self.posterior.build(self.latent),
-            prior: self.prior.build(),
+            prior: self.prior.build(self.likelihood.pseudo()),
             decoder: Box::new(decoder),
             likelihood,
             objective: self.objective.build(train.len(), &shape)?,

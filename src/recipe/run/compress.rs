@@ -85,12 +85,15 @@ impl Codec {
         Dataset::new("x", Array::u8([files.len(), h, w, c], pixels)?)
     }
 
-    /// The codes of `images`. Where the model's are numbers, they are rounded to `step` times the mean σ of each dimension;
-    /// rows of a table are kept as they are.
+    /// The codes of `images`. Where the model's are numbers, they are rounded to `step` times the mean σ of each dimension, or
+    /// a quarter of the codes' own spread where the posterior has no σ; rows of a table are kept as they are.
     ///
     /// # Errors
-    /// As [`Quantizer::quantize`]; device errors.
+    /// A step that is not above 0, or no number; as [`Quantizer::quantize`]; device errors.
     pub fn compress(&mut self, images: &Dataset, step: f64) -> Result<Compressed> {
+        if !(step > 0.0 && step.is_finite()) {
+            return Err(Error::Config(format!("a step of {step}: codes are rounded to steps above 0; take 1")));
+        }
         compress(self.model.as_ref(), &mut self.evaluator, images, step)
     }
 
@@ -151,7 +154,7 @@ fn compress(model: &dyn Model, evaluator: &mut Evaluator, set: &Dataset, step: f
             let mean = |j: usize| sigma.iter().skip(j).step_by(latent).map(|&s| f64::from(s)).sum::<f64>();
             (0..latent).map(|j| mean(j) / set.len() as f64).collect()
         }
-        // A point says nothing of how exact it need be: a quarter of how far the codes are spread.
+        // A point, or what a flow makes of a Gaussian, says nothing of how exact it need be: a quarter of how far the codes are spread.
         None => variance_of_means(&codes, latent).iter().map(|v| v.sqrt() / 4.0).collect(),
     };
     let steps: Vec<f32> = spread.iter().map(|s| (step * s).max(1e-4) as f32).collect();

@@ -33,7 +33,7 @@ pub enum Metric {
     Mig,
     /// PSNR in dB of a file of at most `rate` bits per pixel; beside smaller images of that rate.
     Psnr,
-    /// Area under the ROC of −ELBO against the column `anomaly`; beside the largest |z| of an example.
+    /// Area under the ROC of −ELBO (reconstruction + KL) against the column `anomaly`; beside the largest |z| of an example.
     Auroc,
     /// The share of examples whose most probable class is another than theirs; beside a classifier of the same size, trained
     /// for as many steps on the labels alone that the model may look at.
@@ -91,6 +91,9 @@ pub struct Figure {
     /// Its standard error from the samples of z, where it is an estimate by them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standard_error: Option<f64>,
+    /// The least effective number of those samples that an example has; near 1 the standard error says too little.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effective_samples: Option<f64>,
     /// Something trivial's.
     pub baseline: f64,
     /// What that is.
@@ -98,14 +101,20 @@ pub struct Figure {
 }
 
 impl FigureSpec {
-    /// Whether `model` and the data `parts` have what the figure needs, as far as that can be told before training.
+    /// Whether the `model` of `recipe` and the data `parts` have what the figure needs, as far as that can be told before
+    /// training.
     ///
     /// # Errors
     /// Where they have not.
-    pub(super) fn check(&self, model: &dyn Model, parts: &Splits) -> Result<()> {
+    pub(super) fn check(&self, recipe: &Recipe, model: &dyn Model, parts: &Splits) -> Result<()> {
+        [&parts.valid, &parts.test].into_iter().try_for_each(|set| recipe.model.fit(set, recipe.data.binarize))?;
         let (mut g, test) = (Graph::new(), &parts.test);
         let batch = Batch::uploaded(1, test.batch_types(1));
         match self.metric {
+            Metric::Elbo if !model.bounded() => {
+                let message = "figure.metric = elbo: a posterior that is a point bounds no likelihood; take mse";
+                Err(Error::Config(message.into()))
+            }
             Metric::Nll => model.log_weights(&mut g, &batch, 1).map(drop),
             Metric::ClassificationError => model.classify(&mut g, &batch).map(drop),
             Metric::Mig => factors(test).map(drop),
@@ -120,33 +129,40 @@ impl FigureSpec {
         }
     }
 
-    /// The figure of a model on the test part, and its standard error where it is an estimate by samples.
+    /// The figure of the `model` of `recipe` on the test part, with nothing yet to hold it against.
     ///
     /// # Errors
     /// Columns that the figure needs and the data lack; device errors.
     pub fn measure(
         &self,
-        spec: &ModelSpec,
+        recipe: &Recipe,
         model: &dyn Model,
         evaluator: &mut Evaluator,
         parts: &Splits,
-    ) -> Result<(f64, Option<f64>)> {
-        let test = &parts.test;
+    ) -> Result<Figure> {
+        let (test, seed) = (&parts.test, recipe.train.seed);
+        let metric = self.metric.name();
         let value = match self.metric {
-            Metric::Elbo => evaluator.figures(test, 0)?.elbo,
+            Metric::Elbo => evaluator.figures(test, seed)?.elbo,
             Metric::Nll => {
                 let each = 10.min(self.samples.max(1));
-                let estimate = evaluator.log_likelihood(model, test, each, self.samples.div_ceil(each), 0)?;
+                let estimate = evaluator.log_likelihood(model, test, each, self.samples.div_ceil(each), seed)?;
                 let estimate = estimate.estimate()?;
-                return Ok((-estimate.log_likelihood, Some(estimate.standard_error)));
+                return Ok(Figure {
+                    metric,
+                    value: -estimate.log_likelihood,
+                    standard_error: Some(estimate.standard_error),
+                    effective_samples: Some(estimate.effective_samples),
+                    ..Figure::default()
+                });
             }
             Metric::Mse => {
                 let codes = evaluator.encode(test)?;
                 mean_squared(&evaluator.decode_with(&codes, test)?, &numbers(test)?)
             }
             Metric::DenoisedMse => {
-                let corruption = corruption(spec)?;
-                let rebuilt = evaluator.map(test, 0, |g, batch| {
+                let corruption = corruption(&recipe.model)?;
+                let rebuilt = evaluator.map(test, seed, |g, batch| {
                     let x = batch.get(g, "x")?;
                     let x = corruption.apply(g, x)?;
                     let seen = batch.with(g, "x", x);
@@ -161,7 +177,7 @@ impl FigureSpec {
             }
             Metric::Psnr => psnr_at(model, evaluator, test, self.rate)?,
             Metric::Auroc => {
-                let bounds = evaluator.bounds(test, 0)?;
+                let bounds = evaluator.bounds(test, seed)?;
                 let score = |b: &crate::train::Bound| f64::from(b.reconstruction) + f64::from(b.kl.iter().sum::<f32>());
                 auroc(&bounds.iter().map(score).collect::<Vec<_>>(), &anomalies(test)?)?
             }
@@ -169,7 +185,7 @@ impl FigureSpec {
             Metric::PropagatedError => propagated_error(evaluator, parts)?,
             Metric::Retrieval => retrieval(model, evaluator, test)?,
         };
-        Ok((value, None))
+        Ok(Figure { metric, value, ..Figure::default() })
     }
 
     /// The trivial figure and what it is; `untrained` measures the model as it is before training, `train` trains another one

@@ -57,7 +57,8 @@ impl Run {
             let message = "data.labels: this model has no use for labels that only some examples have; leave it out";
             return Err(Error::Config(message.into()));
         }
-        recipe.figure.check(recipe.model.build(&parts.train, recipe.data.binarize)?.as_ref(), &parts)?;
+        let model = recipe.model.build(&parts.train, recipe.data.binarize)?;
+        recipe.figure.check(&recipe, model.as_ref(), &parts)?;
         let record = Record::of(&parts, &recipe.data.set, folder);
         let origin = record.origin.clone();
         Self::with(recipe, record, origin, parts, device)
@@ -153,7 +154,7 @@ impl Run {
     }
 
     fn baseline(&mut self, progress: &mut Progress) -> Result<(f64, String)> {
-        let (figure, spec) = (self.recipe.figure, &self.recipe.model);
+        let (figure, recipe) = (self.recipe.figure, &self.recipe);
         let model = self.model.as_ref();
         let config = self.trainer.config().clone();
         let train = |model: &dyn Model, set: &Dataset| {
@@ -167,18 +168,16 @@ impl Run {
             Ok(trainer)
         };
         let evaluator = self.trainer.evaluator();
-        let untrained = || Ok(figure.measure(spec, model, evaluator, &self.parts)?.0);
-        let (value, against) = figure.baseline(&self.recipe, &self.parts, untrained, train)?;
+        let untrained = || Ok(figure.measure(recipe, model, evaluator, &self.parts)?.value);
+        let (value, against) = figure.baseline(recipe, &self.parts, untrained, train)?;
         Ok((value, against.into()))
     }
 
     fn summarize(&mut self, out: &Path, (baseline, against): (f64, String), seconds: f64) -> Result<Summary> {
         let (config, parameters) = (self.trainer.config().clone(), self.trainer.parameter_count());
         let evaluator = self.trainer.evaluator();
-        let figure = &self.recipe.figure;
-        let (value, standard_error) =
-            figure.measure(&self.recipe.model, self.model.as_ref(), evaluator, &self.parts)?;
-        let figure = Figure { metric: figure.metric.name(), value, standard_error, baseline, against };
+        let figure = self.recipe.figure.measure(&self.recipe, self.model.as_ref(), evaluator, &self.parts)?;
+        let figure = Figure { baseline, against, ..figure };
         let test = &self.parts.test;
         let bound = evaluator.figures(test, config.seed)?;
         let (codes, sigma) = evaluator.posterior(test)?;
@@ -192,11 +191,10 @@ impl Run {
             parameters,
             figure,
             ..Summary::of_codes(
-                (&self.recipe, config.steps),
+                (&self.recipe, self.model.as_ref(), config.steps),
                 test,
                 &bound,
-                &codes,
-                (evaluator.latent(), sigma.is_some()),
+                (&codes, sigma.is_some()),
             )?
         };
         pictures::draw(evaluator, &self.parts, self.model.as_ref(), &bound.kl_dims, config.seed, out)?;

@@ -17,14 +17,16 @@ use std::path::Path;
 
 /// Decodes of each example that an uncertainty map is made of.
 const DRAWS: u64 = 32;
-/// −ELBO and KL against steps.
+
+/// −ELBO, or the reconstruction of a model without a bound, and KL against steps.
 pub(super) fn curves(metrics: &Metrics, out: &Path) -> Result<()> {
     let curve = |name: &str, file: &str, figure: fn(&Record) -> f32| {
         let kinds = ["train", "valid"].map(|kind| (kind, metrics.series(kind, figure)));
         let plot = LinePlot::new(name).x("step").y("nats per example").robust();
         kinds.iter().fold(plot, |plot, (kind, points)| plot.series(*kind, points)).save(out.join(file))
     };
-    curve("-ELBO", "loss.png", |r| -r.elbo)?;
+    let bounded = metrics.records().iter().any(|record| record.elbo.is_some());
+    curve(if bounded { "-ELBO" } else { "reconstruction" }, "loss.png", |r| r.reconstruction + r.kl)?;
     curve("KL", "kl.png", |r| r.kl)
 }
 

@@ -5,9 +5,10 @@ use super::scores::{Scores, scores};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::eval::{Pressure, Values, bits_per_dimension, latent_usage, variance_of_means};
-use crate::recipe::{LikelihoodSpec, Recipe, ScheduleSpec, SpreadSpec};
-use crate::tensor::DType;
+use crate::recipe::{Binarize, LikelihoodSpec, Recipe, ScheduleSpec, SpreadSpec};
+use crate::tensor::ArrayData;
 use crate::train::{Figures, Schedule};
+use crate::vae::Model;
 use serde::Serialize;
 use std::path::Path;
 
@@ -31,15 +32,18 @@ pub struct Summary {
     /// The figure.
     #[serde(flatten)]
     pub figure: Figure,
-    /// The bound.
-    pub elbo: f64,
+    /// The bound; absent where the posterior is a point, which bounds nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elbo: Option<f64>,
     /// −ln p(x|z).
     pub reconstruction: f64,
-    /// KL(q(z|x) ‖ p(z)).
+    /// KL(q(z|x) ‖ p(z)); 0 where the posterior is a point, which has none.
     pub kl: f64,
-    /// Its parts: by latent dimension, by level or by modality; one where it does not fall apart.
+    /// Its parts: by latent dimension, those of all levels one after the other; by place where codes are rows of a table; by
+    /// dimension and then that of the class where the class is latent; one where it does not fall apart.
     pub kl_parts: Vec<f64>,
-    /// −ELBO in bits per number of an example, where these are discrete or bytes read as [0, 1].
+    /// −ELBO in bits per number of an example, where it bounds the length of a code for the numbers: they are bits, bytes or
+    /// counts, and the likelihood gives these probabilities.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bits_per_dimension: Option<f64>,
     /// Latent dimensions whose μ varies by more than 0.01 over the held-out examples, and which carry 0.01 nats or more where
@@ -54,15 +58,16 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// What a bound over `test` and the codes μ [N, L] of its examples say; all else empty. `steps` were trained; `gaussian` is whether each code
-    /// has a σ.
+    /// What a bound over `test` and the codes μ [N, L] of its examples say; all else empty. `steps` were trained; `gaussian` is
+    /// whether each code has a σ.
     pub(super) fn of_codes(
-        (recipe, steps): (&Recipe, u64),
+        (recipe, model, steps): (&Recipe, &dyn Model, u64),
         test: &Dataset,
         bound: &Figures,
-        codes: &[f32],
-        (latent, gaussian): (usize, bool),
+        (codes, gaussian): (&[f32], bool),
     ) -> Result<Self> {
+        let latent = model.latent();
+        let elbo = Some(bound.elbo).filter(|_| model.bounded());
         let variance = variance_of_means(codes, latent);
         // A point, or a KL that does not fall apart, says nothing of dimensions.
         let usage = match gaussian && bound.kl_dims.len() == latent {
@@ -71,11 +76,11 @@ impl Summary {
         };
         let varying = variance.iter().filter(|v| **v > 0.01).count();
         Ok(Self {
-            elbo: bound.elbo,
+            elbo,
             reconstruction: bound.reconstruction,
             kl: bound.kl,
             kl_parts: bound.kl_dims.clone(),
-            bits_per_dimension: bits(recipe.model.family().likelihood(), test, bound.elbo),
+            bits_per_dimension: elbo.and_then(|elbo| bits(recipe, test, elbo)),
             active_units: usage.as_ref().map_or(varying, |usage| usage.active.len()),
             disentanglement: scores(test, codes, latent),
             warning: usage.and_then(|usage| usage.warning),
@@ -105,34 +110,41 @@ impl Measured {
     }
 }
 
-fn bits(likelihood: Option<LikelihoodSpec>, test: &Dataset, elbo: f64) -> Option<f64> {
-    let x = test.column("x").ok()?.ty();
-    let dimensions = test.example("x").ok()?.len();
-    let values = match likelihood? {
-        LikelihoodSpec::Bernoulli
-        | LikelihoodSpec::Logistic { .. }
-        | LikelihoodSpec::Poisson
-        | LikelihoodSpec::NegativeBinomial { .. } => Values::Discrete,
-        _ if x.dtype == DType::U8 => Values::Dequantized { width: 1.0 / 255.0 },
-        _ => return None,
+/// −`elbo` in bits per number of `x`, where the likelihood gives probabilities of what `x` can be: of bits, bytes, counts. A
+/// density of bytes has none, for no noise is added to them, and Bernoulli probabilities of grey sum to no 1.
+fn bits(recipe: &Recipe, test: &Dataset, elbo: f64) -> Option<f64> {
+    let x = test.column("x").ok()?;
+    let counted = match (recipe.model.family().likelihood()?, &x.data) {
+        (LikelihoodSpec::Bernoulli, _) if recipe.data.binarize == Binarize::Dynamic => true,
+        (LikelihoodSpec::Bernoulli, ArrayData::U8(x)) => x.iter().all(|x| matches!(x, 0 | 255)),
+        (LikelihoodSpec::Bernoulli, ArrayData::F32(x)) => x.iter().all(|&x| x == 0.0 || x == 1.0),
+        (LikelihoodSpec::Logistic { .. }, ArrayData::U8(_)) => true,
+        (LikelihoodSpec::Poisson | LikelihoodSpec::NegativeBinomial { .. }, ArrayData::F32(_)) => true,
+        _ => false,
     };
-    Some(bits_per_dimension(elbo, dimensions, values))
+    let dimensions = test.example("x").ok()?.len();
+    counted.then(|| bits_per_dimension(elbo, dimensions, Values::Discrete))
 }
 
 /// What a recipe does about its codes being used.
 fn pressure(recipe: &Recipe, steps: u64) -> Pressure {
     let (train, model) = (&recipe.train, recipe.model.family());
     Pressure {
-        beta: Schedule::from(train.beta).at(steps.saturating_sub(1)).into(),
+        beta: as_written(Schedule::from(train.beta).at(steps.saturating_sub(1))),
         annealed: !matches!(train.beta, ScheduleSpec::Constant { .. }),
-        free_bits: model.free_bits().into(),
+        free_bits: as_written(model.free_bits()),
         autoregressive: model.autoregressive(),
         fixed_sigma: match model.likelihood() {
             Some(
                 LikelihoodSpec::GaussianPixels { sigma: SpreadSpec::Fixed(sigma) }
                 | LikelihoodSpec::Gaussian { sigma: SpreadSpec::Fixed(sigma) },
-            ) => Some(sigma.into()),
+            ) => Some(as_written(sigma)),
             _ => None,
         },
     }
+}
+
+/// 0.1 as 0.1, not as 0.10000000149011612.
+fn as_written(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or(number.into())
 }

@@ -137,10 +137,10 @@ impl Multimodal {
         let rng = g.noise_state()?;
         let z = q.rsample(g, rng)?;
         let latent = match self.joint {
-            Joint::Product => Latent { z, mu: q.mu, q: Some(q), log_q_flowed: None },
+            Joint::Product => Latent::gaussian(z, q),
             _ => {
                 let (mu, log_q) = subsets::mixture(g, &parts, &weights, (&experts, &present), z)?;
-                Latent { z, mu, q: Some(q), log_q_flowed: Some(log_q) }
+                Latent { z, mu, q: Some(q), log_q_flowed: Some(log_q), logvar: None }
             }
         };
         Ok(Inference { experts, present, seen, latent })

@@ -50,7 +50,8 @@ fn fooling(g: &mut Graph, logits: Value) -> Result<Value> {
 }
 
 /// An adversarial autoencoder: reconstruction + β · λ · the loss of fooling a discriminator that tells codes from samples of
-/// the prior; the KL is no part of it (Makhzani 2015, arXiv 1511.05644).
+/// the prior; the KL is no part of it (Makhzani 2015, arXiv 1511.05644). The prior is what codes are led to, so it stands
+/// still: one that is trained is refused.
 #[derive(Clone, Copy, Debug)]
 pub struct Adversarial {
     /// λ.
@@ -63,6 +64,10 @@ impl Objective for Adversarial {
     fn loss(&self, g: &mut Graph, pass: &Pass<'_>) -> Result<Loss> {
         let (rng, rows) = (g.noise_state()?, g.shape(pass.latent.z).dims()[0]);
         let prior = pass.model.prior.sample(g, rng, rows, pass.context)?;
+        if g.params().into_iter().any(|param| g.label(param).starts_with("prior.")) {
+            let message = "an adversarial objective leads codes to a prior that stands still, and this one is trained";
+            return Err(Error::Config(format!("{message}: take the normal prior")));
+        }
         let prior = g.detach(prior)?;
         let held = g.detach(pass.latent.z)?;
         let (real, fake) = (self.discriminator.logits(g, prior)?, self.discriminator.logits(g, held)?);
@@ -129,7 +134,7 @@ impl Objective for Factor {
 
 /// VAE-GAN (Larsen 2016, arXiv 1512.09300, algorithm 1): a discriminator tells data from reconstructions and samples; x and
 /// its reconstruction are compared in its features, with unit variance, instead of by the likelihood. The encoder minimises
-/// β · KL + features, the decoder γ · features + the loss of fooling. Both may minimise λ · (−ln p(x|z)) of the pixels beside:
+/// β · KL + features, the decoder γ · features + the loss of fooling, a trained prior β · KL. Encoder and decoder may minimise λ · (−ln p(x|z)) of the pixels beside:
 /// without it (λ = 0, the paper) nothing but the discriminator tells the decoder of a colour, which takes long trainings.
 #[derive(Debug)]
 pub struct VaeGan {
@@ -184,7 +189,8 @@ impl Objective for VaeGan {
             [encoder, loss] = [g.add(encoder, pixels)?, g.add(loss, pixels)?];
         }
         let player = |scope: &str, loss: Value| Player { scope: scope.into(), loss };
-        let players = vec![player("encoder", encoder), player("posterior", encoder), player(SCOPE, apart)];
+        let encoded = ["encoder", "posterior"].map(|scope| player(scope, encoder));
+        let players = encoded.into_iter().chain([player("prior", kl), player(SCOPE, apart)]).collect();
         Ok(Loss { loss, players, figures: vec![("similarity", similarity), ("discriminator", apart)] })
     }
 }

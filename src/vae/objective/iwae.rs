@@ -69,9 +69,17 @@ fn doubly_reparameterized(g: &mut Graph, pass: &Pass<'_>, beta: Value) -> Result
     let weighted = g.sum_all(weighted)?;
     let loss = g.scale(weighted, -1.0 / batch as f32)?;
     let dz = g.grad(loss, &[latent.z])?[0]; // w̃ ∂ln w/∂z
-    let weights = g.reshape(weights, [rows, 1])?;
-    let pull = g.mul(dz, weights)?;
+    let column = g.reshape(weights, [rows, 1])?;
+    let pull = g.mul(dz, column)?;
     let pull = g.detach(pull)?;
     let along = g.mul(pull, latent.z)?;
-    g.sum_all(along)
+    let along = g.sum_all(along)?;
+    // A prior of encoded inputs depends on φ besides: Σₖ w̃ₖ ∂ln p(zₖ)/∂φ with z held, of which there is nothing to save.
+    let held = g.detach(latent.z)?;
+    let log_p = pass.model.prior.log_prob(g, held, pass.context)?;
+    let log_p = g.mul(log_p, beta)?;
+    let own = g.mul(weights, log_p)?;
+    let own = g.sum_all(own)?;
+    let own = g.scale(own, -1.0 / batch as f32)?;
+    g.add(along, own)
 }

@@ -34,4 +34,7 @@ impl Posterior for Behind {
     fn latent(&self) -> usize {
         self.base.latent()
     }
+    fn has_density(&self) -> bool {
+        self.base.has_density()
+    }
 }

@@ -25,7 +25,7 @@ impl Posterior for Flowed {
             Some(log_q) => Some(g.sub(log_q, log_det)?),
             None => None,
         };
-        Ok(Latent { z, mu, q: base.q, log_q_flowed })
+        Ok(Latent { z, mu, q: base.q, log_q_flowed, logvar: None })
     }
     fn distribution(&self, _: &mut Graph, _: Value) -> Result<Option<Normal>> {
         Ok(None) // the flow has made it another one

@@ -23,9 +23,19 @@ pub struct Latent {
     pub q: Option<Normal>,
     /// ln q(z|x) \[B\] where a flow has changed the density.
     pub log_q_flowed: Option<Value>,
+    /// ln σ² of z around `mu`, [B, L], where it is Gaussian around it: neither for a point nor behind a flow.
+    pub logvar: Option<Value>,
 }
 
 impl Latent {
+    /// A sample `z` of the Gaussian `q`.
+    pub fn gaussian(z: Value, q: Normal) -> Self {
+        Self { z, mu: q.mu, q: Some(q), log_q_flowed: None, logvar: Some(q.logvar) }
+    }
+    /// The point `z`.
+    pub fn point(z: Value) -> Self {
+        Self { z, mu: z, q: None, log_q_flowed: None, logvar: None }
+    }
     /// ln q(z|x) of each example's sample, \[B\], nats; `None` for a point.
     pub fn log_q(&self, g: &mut Graph) -> Result<Option<Value>> {
         match (self.log_q_flowed, self.q) {
@@ -87,6 +97,10 @@ pub trait Posterior: Debug + Send + Sync {
     fn distribution(&self, g: &mut Graph, features: Value) -> Result<Option<Normal>>;
     /// Latent dimensions L.
     fn latent(&self) -> usize;
+    /// Whether q(z|x) has a density, and so a KL to the prior: a point has none.
+    fn has_density(&self) -> bool {
+        true
+    }
 }
 
 /// What the second head of a Gaussian posterior yields.
@@ -148,7 +162,7 @@ impl Posterior for DiagonalGaussian {
     fn infer(&self, g: &mut Graph, features: Value, draws: Draws) -> Result<Latent> {
         let q = self.normal(g, features)?;
         let (z, q) = draws.of(g, q)?;
-        Ok(Latent { z, mu: q.mu, q: Some(q), log_q_flowed: None })
+        Ok(Latent::gaussian(z, q))
     }
     fn distribution(&self, g: &mut Graph, features: Value) -> Result<Option<Normal>> {
         self.normal(g, features).map(Some)
@@ -158,7 +172,8 @@ impl Posterior for DiagonalGaussian {
     }
 }
 
-/// A point: z = μ. With it the model is a deterministic autoencoder and the KL is 0.
+/// A point: z = μ. With it the model is a deterministic autoencoder. The KL, which would be infinite, is left out: it is
+/// reported as 0, and what is reported as a bound is none ([`crate::vae::Model::bounded`]).
 #[derive(Clone, Copy, Debug)]
 pub struct Delta {
     /// L.
@@ -169,12 +184,15 @@ impl Posterior for Delta {
     fn infer(&self, g: &mut Graph, features: Value, draws: Draws) -> Result<Latent> {
         let mu = g.scoped("mu", |g| Linear::new(self.latent).forward(g, features, Mode::Train))?;
         let mu = g.tile(mu, draws.samples)?;
-        Ok(Latent { z: mu, mu, q: None, log_q_flowed: None })
+        Ok(Latent::point(mu))
     }
     fn distribution(&self, _: &mut Graph, _: Value) -> Result<Option<Normal>> {
         Ok(None)
     }
     fn latent(&self) -> usize {
         self.latent
+    }
+    fn has_density(&self) -> bool {
+        false
     }
 }

@@ -18,7 +18,7 @@ pub use class::ClassPrior;
 pub use flow::FlowPrior;
 pub use mixture::MixturePrior;
 pub use normal::StandardNormal;
-pub use vamp::VampPrior;
+pub use vamp::{Pseudo, VampPrior};
 
 pub(super) use normal::standard_log_prob;
 

@@ -166,7 +166,7 @@ impl Model for VectorQuantized {
                 figures: vec![("perplexity", self.perplexity(g, found.index)?), ("commitment", commitment)],
                 reconstruction_each,
                 kl_each,
-                latent: Latent { z: through, mu: vectors, q: None, log_q_flowed: None },
+                latent: Latent { z: through, ..Latent::point(vectors) },
                 mean: self.likelihood.mean(g, decoded)?,
             })
         })

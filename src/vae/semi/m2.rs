@@ -129,12 +129,15 @@ impl Model for M2 {
             figures: vec![("classification", classification)],
             reconstruction_each,
             kl_each,
-            latent: Latent { z: z?, mu: mu?, q: None, log_q_flowed: None },
+            latent: Latent { z: z?, ..Latent::point(mu?) },
             mean: mean?,
         })
     }
     fn latent(&self) -> usize {
         self.vae.latent()
+    }
+    fn bounded(&self) -> bool {
+        self.vae.bounded()
     }
     /// E[x|y, z] with the column `label` as y.
     fn decode(&self, g: &mut Graph, z: Value, batch: &Batch) -> Result<Value> {

@@ -56,6 +56,9 @@ impl Model for Stacked {
     fn latent(&self) -> usize {
         self.below.latent()
     }
+    fn bounded(&self) -> bool {
+        self.below.bounded()
+    }
     fn decode(&self, g: &mut Graph, z: Value, batch: &Batch) -> Result<Value> {
         self.below.decode(g, z, batch)
     }

@@ -271,6 +271,10 @@ impl Model for SequenceVae {
         self.posterior.latent()
     }
 
+    fn bounded(&self) -> bool {
+        self.posterior.has_density()
+    }
+
     /// The most likely sequence, element by element.
     fn decode(&self, g: &mut Graph, z: Value, batch: &Batch) -> Result<Value> {
         self.draw(g, z, batch, 0.0)
