@@ -146,7 +146,7 @@ fn a_vae_gan_fits_its_prior_to_the_codes() {
         all.retain(|(name, _)| name.starts_with("prior."));
         all
     };
-    let plain = of_prior(Box::new(Elbo::default()));
+    let plain = of_prior(Box::<Elbo>::default());
     let found = of_prior(Box::new(VaeGan { features: features(), gamma: 0.7, pixels: 0.3 }));
     assert_eq!((plain.len(), found.len()), (3, 3));
     for ((name, a), (_, b)) in plain.iter().zip(&found) {
