@@ -49,7 +49,10 @@ fn row(name: &str, folder: &Path) -> Result<String> {
     };
     let recipe = Recipe::named(name, &[])?;
     let seconds = summary["seconds"].as_f64().unwrap_or(f64::NAN);
-    let latent = format!("{:.1} nats, {}", summary["kl"].as_f64().unwrap_or(f64::NAN), summary["active_units"]);
+    // A point has no KL, and no bound that would have one.
+    let kl = summary["kl"].as_f64().filter(|_| summary.get("elbo").is_some());
+    let kl = kl.map_or_else(|| "none".into(), |kl| format!("{kl:.1} nats"));
+    let latent = format!("{kl}, {}", summary["active_units"]);
     Ok(format!(
         "| `{name}` | {} | {} | {} **{}** | {} ({}) | {latent} | {seconds:.0} s |",
         recipe.about,

@@ -180,6 +180,25 @@ fn figures_are_drawn_by_the_seed_of_the_training() {
     assert!((1.0..=10.0).contains(&effective) && written["effective_samples"] == effective, "{written}");
 }
 
+/// A σ is said of codes that are Gaussian around μ, in a ladder too, but not of mixtures or behind a flow.
+#[test]
+fn sigmas_are_of_gaussians() {
+    for (name, has) in [
+        ("vae-digits", true),
+        ("ladder-digits", true),
+        ("poe-halves", true),
+        ("moe-halves", false),
+        ("iaf-digits", false),
+    ] {
+        let recipe = small(name, &[]);
+        let test = recipe.data.open(None).unwrap().test;
+        let mut run = Run::new(recipe, None, &Device::Cpu).unwrap();
+        let (mu, sigma) = run.trainer().evaluator().posterior(&test).unwrap();
+        assert_eq!(sigma.is_some(), has, "{name}");
+        assert!(sigma.is_none_or(|sigma| sigma.len() == mu.len()), "{name}");
+    }
+}
+
 /// Pseudo-inputs lie where the data do, and are of no class.
 #[test]
 fn pseudo_inputs_of_recipes() {

@@ -150,7 +150,8 @@ pub enum Values {
     /// Densities of discrete values that lie `width` apart and had uniform noise of that width added (dequantization,
     /// Theis 2016, arXiv 1511.01844, section 3.1): bytes b trained on as (b + u) / 256 have width 1/256. A value's
     /// probability is the density times the width, so − log₂ `width` bits are added for each dimension: 8 for bytes. The
-    /// result is then an upper bound on the bits of the discrete data.
+    /// result is then an upper bound on the bits of the discrete data. No likelihood here adds that noise: it is to be in the
+    /// examples, a set of floats. Without it, as where bytes are read as b / 255, a density bounds no bits.
     Dequantized {
         /// Distance of neighbouring values in the units of the density.
         width: f64,
