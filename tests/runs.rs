@@ -7,7 +7,7 @@ use files::{Folder, refused};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use wavae::data::{Dataset, Split, load_csv, load_npy, load_text, synthetic_digits, write_idx};
+use wavae::data::{Dataset, ImageSet, Split, load_csv, load_npy, load_text, synthetic_digits, write_idx};
 use wavae::recipe::{Drawn, Recipe, Run, Sampler, Summary};
 use wavae::train::Progress;
 use wavae::{Array, Device, Error, Result};
@@ -76,8 +76,12 @@ fn other_series_keep_the_scale_of_the_first() {
     let changes = [("data.steps", "8"), ("train.steps", "60"), ("figure.metric", "elbo")];
     let known = trained("vae-prices", &changes, Some(&near), &out).unwrap();
     assert_eq!(evaluated(&out, Some(&near)).unwrap().elbo, known.elbo, "the same file");
+    let moved = folder.write("moved/c.csv", series(400, 5.0, 100.0));
+    assert_eq!(evaluated(&out, Some(&moved)).unwrap().elbo, known.elbo, "the same series, at another place");
     // Fewer windows than a batch, and all of them are measured: (40 - 8) + 1, a window a row.
-    let strange = evaluated(&out, Some(&far)).unwrap();
+    let mut run = Run::open(&out, Some(&far), &Device::Cpu).unwrap();
+    assert!(run.origin().ends_with("b.csv: 33 held out"), "{}", run.origin());
+    let strange = run.evaluate(&out, &out.join("eval")).unwrap();
     let [far_off, near_by] = [&strange, &known].map(|summary| summary.elbo.unwrap());
     assert!(far_off < 10.0 * near_by - 100.0, "{far_off} beside {near_by}");
     assert!(strange.data.contains("held out") && strange.figure.against.ends_with("on the data of the run"));
@@ -113,9 +117,46 @@ fn a_run_knows_its_data() {
     let summary = trained("vae-digits", &changes, Some(&files), &out).unwrap();
     fs::remove_file(out.join("summary.json")).unwrap();
     assert_eq!(evaluated(&out, None).unwrap().data, summary.data);
+    // Other digits, of which there are none to train on but those of the run; digits of another size.
+    let others = folder.0.join("others");
+    write_idx(&others, &synthetic_digits(40, 4).unwrap(), false).unwrap();
+    let kept = evaluated(&out, Some(&others)).unwrap();
+    assert!(kept.data.starts_with(&others.display().to_string()) && kept.steps == summary.steps, "{kept:?}");
+    let small = synthetic_digits(40, 4).unwrap();
+    let half = small.pixels.iter().copied().step_by(2).collect();
+    write_idx(&others, &ImageSet { height: 14, pixels: half, ..small }, false).unwrap();
+    let error = evaluated(&out, Some(&others)).unwrap_err().to_string();
+    assert!(error.contains("x is [14, 28, 1], of the run's data [28, 28, 1]"), "{error}");
     fs::remove_file(out.join("data.json")).unwrap();
     let error = evaluated(&out, None).unwrap_err().to_string();
     assert!(error.contains("data.json"), "{error}");
+}
+
+/// Classes matter to models that are given them: others see pictures of any class.
+#[test]
+fn classes_that_no_model_knows() {
+    let folder = Folder::new("run-new-classes");
+    let picture = |name: &str, k: u8| {
+        let path = folder.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image::RgbImage::from_fn(16, 16, |x, y| image::Rgb([k, (8 * x) as u8, (8 * y) as u8])).save(path).unwrap();
+    };
+    for k in 0..40 {
+        picture(&format!("known/{}/{k}.png", ["ants", "bees"][k as usize % 2]), 3 * k);
+    }
+    (0..4).for_each(|k| picture(&format!("new/cows/{k}.png"), 50 * k));
+    let sets = [("data.set", "folder"), ("data.side", "16"), ("figure.metric", "elbo"), ("data.valid", "4")];
+    for (name, more, fails) in [("vae-faces", None, false), ("cvae-digits", Some(("data.binarize", "none")), true)] {
+        let out = folder.0.join(name);
+        let likelihood = ("model.likelihood", "{ kind = \"gaussian-pixels\", sigma = 0.1 }");
+        let changes: Vec<_> = sets.into_iter().chain([likelihood]).chain(more).collect();
+        trained(name, &changes, Some(&folder.0.join("known")), &out).unwrap();
+        let seen = evaluated(&out, Some(&folder.0.join("new")));
+        match seen {
+            Ok(summary) => assert!(!fails && summary.data.ends_with("4 held out"), "{name}: {}", summary.data),
+            Err(error) => assert!(fails && error.to_string().contains("the class cows is none"), "{name}: {error}"),
+        }
+    }
 }
 
 /// Text that has other words, other frequencies and fewer lines than a batch.
@@ -123,13 +164,14 @@ fn a_run_knows_its_data() {
 fn other_text_is_read_by_the_vocabulary_of_the_first() {
     let folder = Folder::new("run-text");
     let first = folder.write("a.txt", "the cat eats the fish\nthe hen drinks\n".repeat(30));
-    let other = folder.write("b.txt", "hen fish fish zebra\n");
+    // The last two of ten lines are no training lines of a file that is read by itself.
+    let other = folder.write("b.txt", "the zebra\n".repeat(8) + "hen fish fish zebra\nhen fish fish zebra\n");
     let out = folder.0.join("run");
     let small = [("model.width", "6"), ("figure.metric", "elbo")];
     trained("text-vae", &small, Some(&first), &out).unwrap();
     let mut run = Run::open(&out, Some(&other), &Device::Cpu).unwrap();
     let summary = run.evaluate(&out, &out.join("eval")).unwrap();
-    assert!(summary.data.ends_with("b.txt: 1 held out"), "{}", summary.data);
+    assert!(summary.data.ends_with("b.txt: 10 held out"), "{}", summary.data);
     let written = fs::read_to_string(out.join("eval/sentences.txt")).unwrap();
     assert!(written.contains("hen fish fish") && !written.contains("zebra"), "{written}");
 
@@ -144,6 +186,11 @@ fn other_text_is_read_by_the_vocabulary_of_the_first() {
     assert_ne!(sentences(0.0, 1), sentences(1.0, 1));
     let how = Drawn { temperature: -1.0, ..Drawn::default() };
     assert!(run.sample(&out, &how, &out).unwrap_err().to_string().contains("temperature of -1"));
+}
+
+fn run_temperature(run: &Path) -> Result<()> {
+    let how = Drawn { temperature: 0.5, ..Drawn::default() };
+    Run::open(run, None, &Device::Cpu)?.sample(run, &how, run).map(drop)
 }
 
 /// Of all classes in turn, or of one; fitted to the codes of that class.
@@ -162,6 +209,7 @@ fn classes_are_drawn_as_asked_for() {
     };
     assert_eq!(classes(Sampler::Prior, None).unwrap(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
     assert_eq!(classes(Sampler::Normal, Some("7")).unwrap(), [7; 12]);
+    assert!(matches!(run_temperature(&out.0), Err(Error::Config(m)) if m.contains("element by element")));
     assert!(matches!(classes(Sampler::Prior, Some("10")), Err(Error::Name(m)) if m.contains("no class 10")));
 }
 
@@ -175,6 +223,12 @@ fn what_was_trained_is_kept() {
     let kept = fs::read(out.0.join("model.safetensors")).unwrap();
     let bad = [&small[..], &[("train.steps", "40"), ("train.beta", "3e38"), ("model.latent", "4")]].concat();
     let error = trained("vae-digits", &bad, None, &out.0).unwrap_err();
+    assert!(matches!(error, Error::NonFinite(_)), "{error}");
+    assert!(fs::read(out.0.join("model.safetensors")).unwrap() == kept && out.0.join("summary.json").exists());
+    assert_eq!(evaluated(&out.0, None).unwrap().elbo, first.elbo);
+    let late =
+        [&bad[..], &[("train.beta", "{ kind = \"linear\", to = 3e38, steps = 4 }"), ("train.validate_every", "1")]];
+    let error = trained("vae-digits", &late.concat(), None, &out.0).unwrap_err();
     assert!(matches!(error, Error::NonFinite(_)), "{error}");
     assert!(fs::read(out.0.join("model.safetensors")).unwrap() != kept && !out.0.join("summary.json").exists());
     assert!(fs::read_to_string(out.0.join("metrics.jsonl")).unwrap().lines().count() < 40);

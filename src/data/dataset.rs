@@ -36,6 +36,8 @@ pub struct Dataset {
     /// Mean and standard deviation of each channel (the last axis) of `x` as the files have it, where it was normalised; else
     /// empty.
     pub scale: Vec<[f64; 2]>,
+    /// Samples a second of the sounds that `x` was made of; 0 for other data.
+    pub rate: u32,
     /// How often a pass of training visits each example, length `N`; empty for once.
     pub visits: Vec<u32>,
 }
@@ -200,6 +202,7 @@ impl Dataset {
             factor_sizes: self.factor_sizes.clone(),
             vocabulary: self.vocabulary.clone(),
             scale: self.scale.clone(),
+            rate: self.rate,
             visits: indices.iter().filter_map(|&i| self.visits.get(i).copied()).collect(),
         }
     }

@@ -1,6 +1,7 @@
 //! The one door to all data: a name, and a path where there are files.
 
-use super::formats::{hold_out, spread};
+use super::formats::text::Words;
+use super::formats::{csv, hold_out, spread, text};
 use super::*;
 use crate::error::{Error, Result, hint};
 use std::path::Path;
@@ -43,11 +44,22 @@ pub struct Options {
     /// How many of the training examples are to validate, for IDX, CIFAR-10 and SVHN; unless told 10,000 of 50,000 or more,
     /// else a tenth.
     pub valid: Option<usize>,
+    /// How an earlier set was read: text is then read by its vocabulary, and all windows of a `.csv` are to report on.
+    pub like: Option<Reading>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { count: None, seed: 0, side: None, steps: None, stride: None, vocabulary: 10_000, valid: None }
+        Self {
+            count: None,
+            seed: 0,
+            side: None,
+            steps: None,
+            stride: None,
+            vocabulary: 10_000,
+            valid: None,
+            like: None,
+        }
     }
 }
 
@@ -123,9 +135,13 @@ fn read(name: &str, path: &Path, options: &Options) -> Result<Dataset> {
         "house-numbers" | "svhn" => load_svhn(path, options.valid).map(some),
         "prices" | "csv" => {
             let steps = steps.unwrap_or(64);
-            load_csv(path, steps, options.stride.unwrap_or((steps / 8).max(1)), count)
+            let stride = options.stride.unwrap_or((steps / 8).max(1));
+            csv::load(path, steps, stride, count, options.like.is_some())
         }
-        "sentences" | "text" => load_text(path, steps, options.vocabulary, count),
+        "sentences" | "text" => {
+            let known = options.like.as_ref().map(|like| like.vocabulary.as_slice()).filter(|words| !words.is_empty());
+            text::load(path, steps, count, known.map_or(Words::Most(options.vocabulary), Words::These))
+        }
         "sketches" | "quickdraw" => {
             let set = load_quickdraw(path, steps, count)?;
             side.map_or(Ok(set.clone()), |side| sketch_images(&set, side))

@@ -22,6 +22,9 @@ pub struct Reading {
     /// Mean and standard deviation of each channel of `x` as the files have it, where it was normalised.
     #[serde(default)]
     pub scale: Vec<[f64; 2]>,
+    /// Samples a second of sounds; 0 for other data.
+    #[serde(default)]
+    pub rate: u32,
 }
 
 /// What a word that is not in a vocabulary becomes.
@@ -35,27 +38,35 @@ impl Dataset {
             class_names: self.class_names.clone(),
             classes: self.classes,
             scale: self.scale.clone(),
+            rate: self.rate,
         }
     }
 
     /// The set as if its files had been read as those of `known` were: its words by that vocabulary, where others are `<unk>`; its
-    /// classes by those names; its channels in that scale.
+    /// classes by those names, where classes are known; its channels in that scale, where there is one.
     ///
     /// # Errors
-    /// A class that is not among those known; other channels; tokens where there were none, or none where there were.
+    /// A class that is not among those known; other channels; sounds of another rate; tokens where there were none, or none where
+    /// there were.
     pub fn read_as(mut self, known: &Reading) -> Result<Self> {
+        if self.rate != known.rate && self.rate > 0 && known.rate > 0 {
+            let message = format!("{} samples a second, the model was trained on {}", self.rate, known.rate);
+            return Err(Error::Config(format!("{message}; resample the files")));
+        }
         if self.vocabulary != known.vocabulary {
             let tokens = self.by_words(&known.vocabulary)?;
             self = self.with("x", tokens)?;
             self.vocabulary.clone_from(&known.vocabulary);
         }
-        if self.has("label") && (self.classes, &self.class_names) != (known.classes, &known.class_names) {
-            let labels = self.by_classes(known)?;
-            self = self.with_labels(labels, known.classes)?;
+        if known.classes > 0 && (self.classes, &self.class_names) != (known.classes, &known.class_names) {
+            if self.has("label") {
+                let labels = self.by_classes(known)?;
+                self = self.with_labels(labels, known.classes)?;
+            }
+            self.classes = known.classes;
             self.class_names.clone_from(&known.class_names);
         }
-        self.classes = known.classes;
-        if self.scale != known.scale {
+        if self.scale != known.scale && !known.scale.is_empty() {
             let numbers = self.in_scale(&known.scale)?;
             self = self.with("x", numbers)?;
             self.scale.clone_from(&known.scale);

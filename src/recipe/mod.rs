@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use toml::{Table, Value};
 
-pub use data::{Binarize, DataSpec, Record, Splits};
+pub use data::{Binarize, DataRecord, DataSpec, Splits};
 pub use model::{
     Act, AlignmentSpec, CodePriorSpec, CorruptionSpec, DeviationWord, FlowSpec, JointSpec, LadderSpec, LevelSpec,
     LikelihoodSpec, M1M2Spec, M1Spec, M2Spec, ModalitySpec, ModelSpec, MultimodalSpec, Net, NormSpec, ObjectiveSpec,

@@ -122,7 +122,7 @@ pub struct TrainSpec {
     pub beta: ScheduleSpec,
     /// What an objective with a capacity aims at, in nats.
     pub capacity: ScheduleSpec,
-    /// Steps between validations, after which the weights are kept; 0 for a tenth of the training.
+    /// Steps between validations, after which the weights are kept; 0 for a tenth of the training, but at least 100.
     pub validate_every: u64,
     /// How large tensors of the training step are stored.
     pub precision: PrecisionWord,
@@ -194,7 +194,7 @@ impl TrainSpec {
             beta: self.beta.into(),
             capacity: self.capacity.into(),
             clip: self.clip,
-            validate_every: if self.validate_every > 0 { self.validate_every } else { steps.div_ceil(10) },
+            validate_every: if self.validate_every > 0 { self.validate_every } else { steps.div_ceil(10).max(100) },
             precision: match self.precision {
                 PrecisionWord::F32 => Precision::F32,
                 PrecisionWord::F16 => Precision::F16,

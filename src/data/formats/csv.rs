@@ -25,7 +25,17 @@ const MISSING: [&str; 7] = ["", "na", "n/a", "null", "none", "-", "?"];
 /// [`Error::File`], with the line, for what is no finite number or a row of another length; for a file too short for a training
 /// window; for files with different channels. [`Error::Config`] for 0 steps or stride.
 pub fn load_csv(path: impl AsRef<Path>, steps: usize, stride: usize, count: Option<usize>) -> Result<Dataset> {
-    let path = path.as_ref();
+    load(path.as_ref(), steps, stride, count, false)
+}
+
+/// [`load_csv`]; with `whole` all windows of a series are to report on, and channels are scaled over all of them.
+pub(in crate::data) fn load(
+    path: &Path,
+    steps: usize,
+    stride: usize,
+    count: Option<usize>,
+    whole: bool,
+) -> Result<Dataset> {
     if steps == 0 || stride == 0 {
         return Err(Error::Config(format!("windows of {steps} steps every {stride} rows: both are at least 1")));
     }
@@ -37,11 +47,14 @@ pub fn load_csv(path: impl AsRef<Path>, steps: usize, stride: usize, count: Opti
             return Err(Error::file(file, message));
         }
         let rows = values.len() / width;
-        let ends = [rows * 8 / 10, rows * 9 / 10, rows];
-        if ends[0] < steps {
+        let ends = if whole { [0, 0, rows] } else { [rows * 8 / 10, rows * 9 / 10, rows] };
+        if ends[0] < steps && !whole {
             let message =
                 format!("{rows} rows hold no training window of {steps} (the first eight tenths are to train on)");
             return Err(Error::file(file, message));
+        }
+        if rows < steps {
+            return Err(Error::file(file, format!("{rows} rows hold no window of {steps}")));
         }
         for (part, (start, end)) in
             [Split::Train, Split::Valid, Split::Test].into_iter().zip([0, ends[0], ends[1]].into_iter().zip(ends))
@@ -55,7 +68,7 @@ pub fn load_csv(path: impl AsRef<Path>, steps: usize, stride: usize, count: Opti
     }
     let channels = channels.unwrap_or(1);
     let each = steps * channels;
-    let scale = normalize(&mut x, channels, |k| split[k / each] == Split::Train);
+    let scale = normalize(&mut x, channels, |k| whole || split[k / each] == Split::Train);
     let mut set = Dataset::new("x", Array::f32([split.len(), steps, channels], x)?)?;
     if strange.len() == split.len() {
         set = set.with("anomaly", Array::u32([split.len()], strange)?)?;

@@ -32,10 +32,22 @@ pub fn load_text(
     vocabulary: usize,
     count: Option<usize>,
 ) -> Result<Dataset> {
-    let path = path.as_ref();
-    if steps.is_some_and(|steps| steps < 3) || vocabulary < 5 {
-        let message =
-            format!("a vocabulary of {vocabulary} and {steps:?} steps: at least 5 and 3, for the marks and a word");
+    load(path.as_ref(), steps, count, Words::Most(vocabulary))
+}
+
+/// Which tokens are known.
+pub(in crate::data) enum Words<'a> {
+    /// The most frequent of the training lines, with the marks so many.
+    Most(usize),
+    /// Those of a vocabulary.
+    These(&'a [String]),
+}
+
+/// [`load_text`] by the vocabulary that `words` says.
+pub(in crate::data) fn load(path: &Path, steps: Option<usize>, count: Option<usize>, words: Words) -> Result<Dataset> {
+    let most = if let Words::Most(most) = words { most } else { usize::MAX };
+    if steps.is_some_and(|steps| steps < 3) || most < 5 {
+        let message = format!("a vocabulary of {most} and {steps:?} steps: at least 5 and 3, for the marks and a word");
         return Err(Error::Config(message));
     }
     let mut lines = vec![];
@@ -51,28 +63,34 @@ pub fn load_text(
     let longest = lines.iter().map(|line| line.len() + 2).max().unwrap_or(0);
     let steps = steps.unwrap_or(longest.min(LONGEST));
     let mut set = split(Dataset::new("x", Array::u32([n, steps], vec![PAD; n * steps])?)?);
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    for (line, _) in lines.iter().zip(&set.split).filter(|(_, split)| **split == Split::Train) {
-        line.iter().for_each(|word| *counts.entry(word).or_default() += 1);
-    }
-    let mut words: Vec<(&str, usize)> = counts.into_iter().collect();
-    words.sort_by_key(|&(word, count)| (std::cmp::Reverse(count), word));
-    words.truncate(vocabulary - SPECIAL.len());
-    let known: HashMap<&str, u32> = words.iter().map(|(word, _)| *word).zip(SPECIAL.len() as u32..).collect();
+    set.vocabulary = match words {
+        Words::These(words) => words.to_vec(),
+        Words::Most(most) => {
+            let train = lines.iter().zip(&set.split).filter(|(_, split)| **split == Split::Train);
+            most_frequent(train.flat_map(|(line, _)| line), most)
+        }
+    };
+    let known: HashMap<&str, u32> = set.vocabulary.iter().map(String::as_str).zip(0..).collect();
     let (mut x, mut lengths) = (vec![PAD; n * steps], vec![]);
     for (row, line) in x.chunks_exact_mut(steps).zip(&lines) {
         let kept = line.len().min(steps - 2);
         row[0] = BOS;
-        row.iter_mut()
-            .skip(1)
-            .zip(&line[..kept])
-            .for_each(|(to, word)| *to = known.get(word.as_str()).copied().unwrap_or(UNK));
+        let words = line[..kept].iter().map(|word| known.get(word.as_str()).copied().unwrap_or(UNK));
+        row.iter_mut().skip(1).zip(words).for_each(|(to, word)| *to = word);
         row[kept + 1] = EOS;
         lengths.push(kept as u32 + 2);
     }
-    set.vocabulary =
-        SPECIAL.iter().map(ToString::to_string).chain(words.iter().map(|(word, _)| word.to_string())).collect();
     set.with("x", Array::u32([n, steps], x)?)?.with("length", Array::u32([n], lengths)?)
+}
+
+/// The marks and the most frequent of `words`, `most` in all; equally frequent ones by the alphabet.
+fn most_frequent<'a>(words: impl Iterator<Item = &'a String>, most: usize) -> Vec<String> {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    words.for_each(|word| *counts.entry(word).or_default() += 1);
+    let mut words: Vec<(&str, usize)> = counts.into_iter().collect();
+    words.sort_by_key(|&(word, count)| (std::cmp::Reverse(count), word));
+    words.truncate(most - SPECIAL.len());
+    SPECIAL.iter().copied().chain(words.into_iter().map(|(word, _)| word)).map(str::to_string).collect()
 }
 
 fn tokens(line: &str) -> Vec<String> {

@@ -52,6 +52,7 @@ pub fn load_wav(path: impl AsRef<Path>, frames: Option<usize>, count: Option<usi
     let mut set = split(Dataset::new("length", Array::u32([n], lengths)?)?);
     let scale = normalize(&mut x, 1, |k| set.split[k / (frames * mels)] == Split::Train);
     set.scale = vec![scale[0]; mels];
+    set.rate = rate;
     let (names, labels) = classes(path, &files);
     if !names.is_empty() {
         set = set.with_labels(labels, names.len())?;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use views::{bags, bits, halves};
 
-pub use record::Record;
+pub use record::DataRecord;
 
 /// What becomes of the numbers of `x`, as probabilities of a 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +84,8 @@ pub struct Splits {
     pub test: Dataset,
     /// How their files became numbers.
     pub reading: Reading,
+    /// A checksum of all examples, by which the same files are known at another place.
+    pub digest: u32,
 }
 
 /// The first `count` examples, or as many as there are.
@@ -112,33 +114,46 @@ impl DataSpec {
     /// # Errors
     /// An unknown set, files that are missing or broken, too few examples.
     pub fn open(&self, folder: Option<&Path>) -> Result<Splits> {
-        self.parts(folder, None)
+        self.parts(folder, How::First)
     }
 
     /// The same examples again, by the numbers that `record` says they had.
     ///
     /// # Errors
-    /// As [`DataSpec::open`].
-    pub fn open_again(&self, record: &Record) -> Result<Splits> {
-        self.parts(record.folder.as_deref(), Some(record))
+    /// As [`DataSpec::open`]; files that are no longer there.
+    pub fn open_again(&self, record: &DataRecord) -> Result<Splits> {
+        match &record.folder {
+            Some(folder) if !folder.exists() => {
+                Err(Error::file(folder, "the run's data are no longer there; say where they are now by --data"))
+            }
+            folder => self.parts(folder.as_deref(), How::Again(record)),
+        }
     }
 
-    /// Other examples than those of `record`, from `folder`, by its numbers and in its shapes: all of them to report on, or
-    /// those that the set itself has for that.
+    /// The examples of `folder` by the numbers and in the shapes of `record`: those of the run where they are the same, at another
+    /// place, else all of them to report on, or those that the set itself has for that. Beside these the run's own to train on,
+    /// where they are still there; and whether they are others.
     ///
     /// # Errors
-    /// As [`DataSpec::open`]; classes or channels that the record lacks.
-    pub fn open_other(&self, folder: &Path, record: &Record) -> Result<Splits> {
-        let (all, reading) = self.all(Some(folder), Some(record))?;
+    /// As [`DataSpec::open`]; classes, channels or shapes that the record lacks.
+    pub fn open_other(&self, folder: &Path, record: &DataRecord) -> Result<(Splits, bool)> {
+        if let Ok(again) = self.parts(Some(folder), How::Again(record))
+            && again.digest == record.digest
+        {
+            return Ok((again, false));
+        }
+        let (all, reading, digest) = self.all(Some(folder), How::Other(record))?;
+        record.fits(&all).map_err(|e| Error::file(folder, e))?;
         let own = if OWN_TEST.contains(&self.set.as_str()) { all.indices(Split::Test) } else { vec![] };
         let test = if own.is_empty() { all } else { all.subset(&own) };
         let test = if self.binarize == Binarize::Fixed { bits(test, self.seed)? } else { test };
         let test = if self.labels > 0 { labels::none(test)? } else { test };
-        Ok(Splits { train: test.clone(), valid: first(&test, self.valid), test, reading })
+        let train = self.open_again(record).map_or_else(|_| test.clone(), |own| own.train);
+        Ok((Splits { train, valid: first(&test, self.valid), test, reading, digest }, true))
     }
 
-    fn parts(&self, folder: Option<&Path>, record: Option<&Record>) -> Result<Splits> {
-        let (all, reading) = self.all(folder, record)?;
+    fn parts(&self, folder: Option<&Path>, how: How) -> Result<Splits> {
+        let (all, reading, digest) = self.all(folder, how)?;
         let mut train = all.indices(Split::Train);
         // What is drawn is in no order; files may be sorted by class.
         let some = |own: Vec<usize>, most: usize| match folder {
@@ -160,7 +175,7 @@ impl DataSpec {
             let part = all.subset(indices);
             if self.binarize == Binarize::Fixed { bits(part, self.seed) } else { Ok(part) }
         };
-        let parts = Splits { train: part(&train)?, valid: part(&valid)?, test: part(&test)?, reading };
+        let parts = Splits { train: part(&train)?, valid: part(&valid)?, test: part(&test)?, reading, digest };
         if self.labels == 0 {
             return Ok(parts);
         }
@@ -168,35 +183,55 @@ impl DataSpec {
         Ok(Splits { train, valid: labels::none(parts.valid)?, test: labels::none(parts.test)?, ..parts })
     }
 
-    /// All examples, and how their files became numbers; those of `record` where there is one.
-    fn all(&self, folder: Option<&Path>, record: Option<&Record>) -> Result<(Dataset, Reading)> {
+    /// All examples, how their files became numbers, and their checksum.
+    fn all(&self, folder: Option<&Path>, how: How) -> Result<(Dataset, Reading, u32)> {
         let known = |number: usize| Some(number).filter(|n| *n > 0);
         // Sets that are drawn have eight tenths to train on, or more.
         let count = (self.train * 5 / 4 + 10).max(10 * self.valid).max(10 * self.test);
-        // Other files are read whole.
-        let other = record.is_some_and(|record| folder.is_some_and(|folder| !record.is_of(folder)));
+        let (record, other) = match how {
+            How::First => (None, false),
+            How::Again(record) => (folder.map(|_| record), false),
+            How::Other(record) => (Some(record), true),
+        };
         let options = Options {
-            // Of files only those sets are cut short before they are read that take long to read.
-            count: Some(count)
-                .filter(|_| folder.is_none() || (!other && ["faces", "celeba", "folder"].contains(&self.set.as_str()))),
+            // Of files only those sets are cut short before they are read that take long to read; of others as many are
+            // reported on as are left.
+            count: Some(count).filter(|_| folder.is_none() || SLOW.contains(&self.set.as_str())),
             seed: self.seed,
-            side: known(self.side).or_else(|| record?.side().filter(|_| folder.is_some() && self.set != "sketches")),
-            steps: known(self.steps).or_else(|| record?.steps().filter(|_| folder.is_some() && !self.bags)),
+            side: known(self.side).or_else(|| record?.side().filter(|_| self.set != "sketches")),
+            steps: known(self.steps).or_else(|| record?.steps().filter(|_| !self.bags)),
             valid: folder.map(|_| if other { 0 } else { self.valid }),
-            // A word that is rare here may be known there.
-            vocabulary: record.map_or(Options::default().vocabulary, |_| usize::MAX),
+            like: record.filter(|_| other).map(|record| record.reading.clone()),
             ..Options::default()
         };
         let set = open(&self.set, folder, &options)?;
-        let set = match record.filter(|_| folder.is_some()) {
-            Some(record) => record.read_like(set)?,
-            None => set,
+        let set = match (record, folder) {
+            (Some(record), Some(folder)) => set.read_as(&record.reading).map_err(|e| Error::file(folder, e))?,
+            _ => set,
         };
-        let reading = set.reading();
+        let (reading, digest) = (set.reading(), digest(&set));
         let set = if self.halves { halves(set)? } else { set };
-        Ok((if self.bags { bags(set)? } else { set }, reading))
+        Ok((if self.bags { bags(set)? } else { set }, reading, digest))
     }
 }
 
+/// Whose examples are read.
+#[derive(Clone, Copy)]
+enum How<'a> {
+    /// Those of a new run.
+    First,
+    /// Those of a run, again.
+    Again(&'a DataRecord),
+    /// Others than a run's.
+    Other(&'a DataRecord),
+}
+
+/// A checksum of the first column.
+fn digest(set: &Dataset) -> u32 {
+    set.columns().first().map_or(0, |(_, array)| crc32fast::hash(array.bytes()))
+}
+
+/// Sets of files that take long to read.
+const SLOW: [&str; 3] = ["faces", "celeba", "folder"];
 /// Sets whose files say which examples are to report on.
 const OWN_TEST: [&str; 7] = ["digits", "idx", "faces", "celeba", "cifar10", "house-numbers", "svhn"];

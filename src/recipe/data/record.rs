@@ -1,8 +1,9 @@
-//! [`Record`]: what a run keeps of its data beside the weights, so that these and others are read again in the same way.
+//! [`DataRecord`]: what a run keeps of its data beside the weights, so that these and others are read again in the same way.
 
 use super::Splits;
 use crate::data::{Dataset, Reading};
 use crate::error::{Error, Result};
+use crate::tensor::Array;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ const FILE: &str = "data.json";
 
 /// What `data.json` holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct DataRecord {
     /// Where the examples come from, in words.
     pub origin: String,
     /// The folder or file that they were read from; without, they are drawn.
@@ -20,22 +21,36 @@ pub struct Record {
     pub folder: Option<PathBuf>,
     /// The shape of an example's part in each column.
     pub columns: BTreeMap<String, Vec<usize>>,
-    /// How files became numbers.
+    /// How files became numbers; without classes where the model is given none.
     pub reading: Reading,
+    /// A checksum of all examples.
+    #[serde(default)]
+    pub digest: u32,
 }
 
-impl Record {
-    /// That of `parts`, the examples of `set` that were read from `folder` or drawn.
-    pub(in crate::recipe) fn of(parts: &Splits, set: &str, folder: Option<&Path>) -> Self {
+impl DataRecord {
+    /// That of `parts`, the examples of `set` that were read from `folder` or drawn; `classes` is whether the model knows theirs.
+    ///
+    /// # Errors
+    /// A folder whose name is no text.
+    pub(in crate::recipe) fn of(parts: &Splits, set: &str, folder: Option<&Path>, classes: bool) -> Result<Self> {
         let folder = folder.map(whole);
+        if let Some(folder) = folder.as_ref().filter(|folder| folder.to_str().is_none()) {
+            return Err(Error::file(folder, "the name is not UTF-8, and a run has to keep it; rename it"));
+        }
         let place = folder.as_ref().map_or_else(|| format!("embedded {set}"), |folder| folder.display().to_string());
-        let shape = |(name, array): &(String, crate::tensor::Array)| (name.clone(), array.shape.dims()[1..].to_vec());
-        Self {
+        let shape = |(name, array): &(String, Array)| (name.clone(), array.shape.dims()[1..].to_vec());
+        let mut reading = parts.reading.clone();
+        if !classes {
+            (reading.classes, reading.class_names) = (0, vec![]);
+        }
+        Ok(Self {
             origin: format!("{place}: {} to train on, {} held out", parts.train.len(), parts.test.len()),
             folder,
             columns: parts.train.columns().iter().map(shape).collect(),
-            reading: parts.reading.clone(),
-        }
+            reading,
+            digest: parts.digest,
+        })
     }
 
     /// That of the folder `run`.
@@ -44,7 +59,8 @@ impl Record {
     /// A file that is missing or broken.
     pub fn read(run: &Path) -> Result<Self> {
         let file = run.join(FILE);
-        let text = std::fs::read_to_string(&file).map_err(|e| Error::file(&file, e))?;
+        let none = |e| Error::file(&file, format!("{e}; wavae train writes it beside the weights"));
+        let text = std::fs::read_to_string(&file).map_err(none)?;
         serde_json::from_str(&text).map_err(|e| Error::file(&file, e))
     }
 
@@ -77,18 +93,25 @@ impl Record {
         matches!(x.len(), 1 | 2).then(|| x[0])
     }
 
-    /// Whether `folder` is where the examples come from.
-    pub(in crate::recipe) fn is_of(&self, folder: &Path) -> bool {
-        self.folder.as_deref() == Some(&whole(folder))
-    }
-
-    /// `set`, of which the same is asked for as it was.
-    pub(super) fn read_like(&self, set: Dataset) -> Result<Dataset> {
-        set.read_as(&self.reading)
+    /// That the examples of `set` have the shapes that the run's have.
+    ///
+    /// # Errors
+    /// Where they have not.
+    pub(super) fn fits(&self, set: &Dataset) -> Result<()> {
+        for (name, array) in set.columns() {
+            let (own, known) = (&array.shape.dims()[1..], self.columns.get(name).map(Vec::as_slice));
+            if known.is_some_and(|known| known != own) && name != "factors" {
+                return Err(Error::Config(format!(
+                    "{name} is {own:?}, of the run's data {:?}",
+                    known.unwrap_or_default()
+                )));
+            }
+        }
+        Ok(())
     }
 }
 
 /// The same place by a path that holds wherever the program is called from.
 fn whole(folder: &Path) -> PathBuf {
-    std::fs::canonicalize(folder).unwrap_or_else(|_| folder.into())
+    std::path::absolute(folder).unwrap_or_else(|_| folder.into())
 }

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::eval::{Compressed, Quantizer, psnr, variance_of_means};
 use crate::graph::Graph;
 use crate::nn::Mode;
-use crate::recipe::{Binarize, Recipe, Record};
+use crate::recipe::{Binarize, DataRecord, Recipe};
 use crate::tensor::{Array, ArrayData, TensorType};
 use crate::train::{Evaluator, load};
 use crate::vae::{Batch, Model};
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// A trained model as a codec of images of one size.
 pub struct Codec {
     recipe: Recipe,
-    record: Record,
+    record: DataRecord,
     model: Box<dyn Model>,
     evaluator: Evaluator,
     image: [usize; 3],
@@ -29,7 +29,7 @@ impl Codec {
     /// # Errors
     /// Files of the run that are missing or broken; a model of something else than images.
     pub fn open(run: &Path, device: &Device) -> Result<Self> {
-        let (recipe, record) = (Recipe::of_run(run)?, Record::read(run)?);
+        let (recipe, record) = (Recipe::of_run(run)?, DataRecord::read(run)?);
         if recipe.model.family().conditional() {
             return Err(Error::Config("compression is of models without classes: take another run".into()));
         }

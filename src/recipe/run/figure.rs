@@ -1,8 +1,8 @@
 //! The figure of a recipe: one number on held-out examples, beside that of something trivial.
 
+use super::baseline::log_prob;
 use super::compress::{psnr_at, smaller_images};
 use super::crossmodal::{GALLERY, retrieval};
-use super::independent::log_prob;
 use super::scores::factors;
 use crate::data::{Dataset, Examples as _};
 use crate::error::{Error, Result};

@@ -3,10 +3,10 @@
 //! The folder holds `recipe.toml` (resolved, defaults included), `data.json` (how its data became numbers), `metrics.jsonl`,
 //! `model.safetensors`, pictures and `summary.json`.
 
+mod baseline;
 mod compress;
 mod crossmodal;
 mod figure;
-mod independent;
 mod pictures;
 mod sample;
 mod samplers;
@@ -16,12 +16,13 @@ mod summary;
 mod ways;
 mod words;
 
-use super::{Recipe, Record, Splits};
+use super::{DataRecord, Recipe, Splits};
 use crate::data::Dataset;
 use crate::device::{Device, Store};
 use crate::error::{Error, Result};
 use crate::train::{Config, Metrics, Progress, Source, Trainer, load, save};
 use crate::vae::Model;
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
@@ -38,7 +39,7 @@ pub use summary::Summary;
 pub struct Run {
     recipe: Recipe,
     /// Of the data that it was, or will be, trained on.
-    record: Record,
+    record: DataRecord,
     origin: String,
     parts: Splits,
     model: Box<dyn Model>,
@@ -59,28 +60,42 @@ impl Run {
         }
         let model = recipe.model.build(&parts.train, recipe.data.binarize)?;
         recipe.figure.check(&recipe, model.as_ref(), &parts)?;
-        let record = Record::of(&parts, &recipe.data.set, folder);
+        let record = DataRecord::of(&parts, &recipe.data.set, folder, recipe.model.family().conditional())?;
         let origin = record.origin.clone();
         Self::with(recipe, record, origin, parts, device)
     }
 
     /// The run in the folder `run` that [`Run::train`] wrote, with the examples that it was trained on, or with those of `other`,
-    /// which are then read in the same way and are all held out. Its weights are read when they are used.
+    /// which are then read in the same way and are all held out (unless they are the same, at another place). Its weights are
+    /// read when they are used.
     ///
     /// # Errors
     /// Files that are missing or broken; data that do not fit the model.
     pub fn open(run: &Path, other: Option<&Path>, device: &Device) -> Result<Self> {
-        let (recipe, record) = (Recipe::of_run(run)?, Record::read(run)?);
-        let Some(folder) = other.filter(|folder| !record.is_of(folder)) else {
-            let (parts, origin) = (recipe.data.open_again(&record)?, record.origin.clone());
-            return Self::with(recipe, record, origin, parts, device);
+        let (recipe, record) = (Recipe::of_run(run)?, DataRecord::read(run)?);
+        let (parts, others) = match other {
+            Some(folder) => recipe.data.open_other(folder, &record)?,
+            None => (recipe.data.open_again(&record)?, false),
         };
-        let parts = recipe.data.open_other(folder, &record)?;
-        let origin = format!("{}: {} held out", folder.display(), parts.test.len());
-        Self::with(recipe, record, origin, parts, device)
+        let origin = match other.filter(|_| others) {
+            Some(folder) => format!("{}: {} held out", folder.display(), parts.test.len()),
+            None => record.origin.clone(),
+        };
+        let mut run = Self::with(recipe, record, origin, parts, device)?;
+        if others {
+            // They may lack what the run's figure needs.
+            let figures = [run.recipe.figure.metric, Metric::Elbo, Metric::Mse];
+            let figures = figures.map(|metric| FigureSpec { metric, ..run.recipe.figure });
+            let check = |figure: &FigureSpec| figure.check(&run.recipe, run.model.as_ref(), &run.parts);
+            run.recipe.figure = match figures.into_iter().find(|figure| check(figure).is_ok()) {
+                Some(figure) => figure,
+                None => return check(&figures[0]).map(|()| run),
+            };
+        }
+        Ok(run)
     }
 
-    fn with(recipe: Recipe, record: Record, origin: String, parts: Splits, device: &Device) -> Result<Self> {
+    fn with(recipe: Recipe, record: DataRecord, origin: String, parts: Splits, device: &Device) -> Result<Self> {
         let model = recipe.model.build(&parts.train, recipe.data.binarize)?;
         let source = Source::of(parts.train.clone(), device, 2);
         let mut config = recipe.train.config(source.len());
@@ -117,18 +132,25 @@ impl Run {
     /// until the first nothing of an earlier run in `out` is touched.
     ///
     /// # Errors
-    /// Files that cannot be written; those of training, after which the weights are kept as they were before the step in question.
+    /// Files that cannot be written; those of training, after which the weights are kept as they were before the step in question,
+    /// if there has been a validation.
     pub fn train(&mut self, out: &Path, progress: &mut Progress) -> Result<Summary> {
         fs::create_dir_all(out).map_err(|e| Error::file(out, e))?;
         let baseline = self.baseline(progress)?;
         let [records, whole] = ["metrics.jsonl.part", "metrics.jsonl"].map(|name| out.join(name));
         let mut metrics = Metrics::to_file(&records)?;
         let start = Instant::now();
-        let keep = |store: &Store| keep(&self.recipe, &self.record, store, out);
+        let kept = Cell::new(false);
+        let keep = |store: &Store| {
+            kept.set(true);
+            keep(&self.recipe, &self.record, store, out)
+        };
         let trained = self.trainer.run_keeping(Some(&self.parts.valid), &mut metrics, progress, &keep);
         let seconds = start.elapsed().as_secs_f64();
-        keep(self.trainer.store())?;
-        fs::rename(&records, &whole).map_err(|e| Error::file(&whole, e))?;
+        if trained.is_ok() || kept.get() {
+            keep(self.trainer.store())?;
+            fs::rename(&records, &whole).map_err(|e| Error::file(&whole, e))?;
+        }
         trained?;
         pictures::curves(&metrics, out)?;
         self.summarize(out, baseline, seconds)
@@ -142,13 +164,11 @@ impl Run {
     pub fn evaluate(&mut self, run: &Path, out: &Path) -> Result<Summary> {
         fs::create_dir_all(out).map_err(|e| Error::file(out, e))?;
         let known = Measured::read(run, self.recipe.figure.metric.name());
-        let mut baseline = match known.baseline {
+        let baseline = match known.baseline {
+            Some((value, what)) if self.origin != self.record.origin => (value, what + ", on the data of the run"),
             Some(baseline) => baseline,
             None => self.baseline(&mut Progress::hidden(0))?, // before the weights are read: it may be of none
         };
-        if self.origin != self.record.origin {
-            baseline.1 += ", on the data of the run";
-        }
         load(self.trainer.store(), run.join("model.safetensors"))?;
         self.summarize(out, baseline, known.seconds)
     }
@@ -208,7 +228,7 @@ impl Run {
 
 /// Writes the weights into `out`, and beside them the recipe and the data's record that go with them; what an earlier run said of
 /// its own goes.
-fn keep(recipe: &Recipe, record: &Record, store: &Store, out: &Path) -> Result<()> {
+fn keep(recipe: &Recipe, record: &DataRecord, store: &Store, out: &Path) -> Result<()> {
     let old = ["summary.json", "metrics.jsonl"].map(|name| out.join(name));
     old.iter()
         .filter(|file| file.exists())

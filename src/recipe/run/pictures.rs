@@ -78,7 +78,7 @@ pub(super) fn draw(
     }
     // Too few codes for ten components are no reason to fail.
     if let Some(z) = possible(mixture_codes(evaluator, &parts.train, like.len(), seed))? {
-        let title = "samples from a mixture of ten Gaussians fitted to the codes";
+        let title = "samples from a mixture of Gaussians fitted to the codes";
         grid(&evaluator.decode_with(&z, &like)?, title)?.save(out.join("samples_mixture.png"))?;
     }
     ways::traversals(evaluator, test, kl_dims, shape, out)?;

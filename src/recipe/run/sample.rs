@@ -4,7 +4,7 @@ use super::samplers::Sampler;
 use super::{Run, pictures, strokes, words};
 use crate::data::{Dataset, write_npy};
 use crate::error::{Error, Result, hint};
-use crate::recipe::data::repeated;
+use crate::recipe::data::{labels::labelled, repeated};
 use crate::report::ImageGrid;
 use crate::tensor::Array;
 use crate::train::load;
@@ -69,6 +69,11 @@ impl Run {
         if !(how.temperature >= 0.0 && how.temperature.is_finite()) {
             return Err(Error::Config(format!("a temperature of {}: it must be 0 or more", how.temperature)));
         }
+        if how.temperature != 1.0 && !self.recipe.model.family().autoregressive() {
+            return Err(Error::Config(
+                "this model does not write element by element; leave the temperature out".into(),
+            ));
+        }
         let like = self.asked(how)?;
         let codes = self.codes(how, &like)?;
         let mut drawn = self.drawn(how, codes, &like)?;
@@ -120,10 +125,10 @@ impl Run {
 
     /// A code for each example of `like`; those that are fitted to codes, to the codes of the same class.
     fn codes(&mut self, how: &Drawn, like: &Dataset) -> Result<Vec<f32>> {
-        let (device, train) = (&self.device, &self.parts.train);
+        let (device, train) = (&self.device, &labelled(&self.parts.train)?);
         let evaluator = self.trainer.evaluator();
         if how.sampler == Sampler::Prior || !evaluator.conditioned_on("label") {
-            return how.sampler.codes(device, evaluator, train, like, how.seed);
+            return how.sampler.codes(device, evaluator, &self.parts.train, like, how.seed);
         }
         let latent = evaluator.latent();
         let mut codes = vec![0.0; like.len() * latent];
@@ -133,9 +138,18 @@ impl Run {
                 Ok((0..set.len()).filter(|&i| labels[i] == class).collect())
             };
             let (known, wanted) = (of(train)?, of(like)?);
+            if !wanted.is_empty() && known.is_empty() {
+                return Err(Error::Config(format!("the run's data have no example of class {class} to fit to")));
+            }
             if !wanted.is_empty() {
                 let (known, like) = (train.subset(&known), like.subset(&wanted));
-                let own = how.sampler.codes(device, evaluator, &known, &like, how.seed)?;
+                let own = how.sampler.codes(
+                    device,
+                    evaluator,
+                    &known,
+                    &like,
+                    how.seed.wrapping_add(u64::from(class) << 32),
+                )?;
                 let rows = wanted.into_iter().zip(own.chunks_exact(latent));
                 rows.for_each(|(i, code)| codes[i * latent..][..latent].copy_from_slice(code));
             }

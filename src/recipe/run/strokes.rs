@@ -92,7 +92,7 @@ pub(super) fn pictures(
     }
     // Too few codes for ten components are no reason to fail.
     if let Some(codes) = possible(mixture_codes(evaluator, &parts.train, SHOWN, seed))? {
-        kinds.push(("sketches of codes from a mixture of ten Gaussians", "samples_mixture.png", codes));
+        kinds.push(("sketches of codes from a mixture of Gaussians", "samples_mixture.png", codes));
     }
     let codes: Vec<f32> = kinds.iter().flat_map(|(_, _, codes)| codes).copied().collect();
     let under = repeated(&parts.test, kinds.len() * SHOWN);
